@@ -1,0 +1,74 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/base/clock.h"
+#include "replication/topology/gtid_set.h"
+
+namespace wye::topology {
+
+/// Index into Topology::servers; stable for the life of the process (a removed server leaves its slot, state `offline`).
+using ServerId = std::uint16_t;
+
+enum class Role : std::uint8_t { unknown, primary, replica };
+enum class State : std::uint8_t { offline, online, lagging, draining, broken };
+const char* name(Role);
+const char* name(State);
+const char* name(Flavour);
+
+/// "10.11.19-MariaDB" or "9.7.4". Compared as numbers, never as text (MySQL goes on to 26.7).
+struct Version {
+  Flavour flavour = Flavour::mysql;
+  std::uint32_t number = 0;  // major * 10000 + minor * 100 + patch, as in executable comments
+  std::string text;          // as the server says it, e.g. for the handshake
+};
+Version parse_version(std::string_view text);
+
+/// Where a server listens. Either host and port or a Unix socket's path.
+struct Address {
+  std::string host;
+  std::uint16_t port = 3306;
+  std::string path;  // not empty: a Unix socket
+  std::string to_string() const;
+  bool operator==(const Address&) const = default;
+};
+
+/// What is known of one server at one moment. Immutable once published.
+struct Server {
+  std::string name;
+  Address address;
+  unsigned weight = 1;
+  std::vector<std::string> tags;
+
+  Role role = Role::unknown;
+  State state = State::offline;
+  std::string reason;  // why it isn't online, in words for the operator; empty when it is
+
+  Version version;
+  std::uint32_t server_number = 0;   // @@server_id
+  std::string uuid;                  // @@server_uuid, empty on MariaDB
+  bool read_only = false;
+  bool super_read_only = false;
+  std::string source;                // replica: "host:port" of its source
+  bool receiver_running = false, applier_running = false;
+  std::string error;                 // last receiver or applier error
+  std::optional<base::milliseconds> lag;             // replica: unknown is absent, never 0
+  std::shared_ptr<const GtidSet> executed;           // applied here; MariaDB: gtid_current_pos / binlog_pos
+  std::shared_ptr<const GtidSet> received;           // replica: fetched from the source, applied or not
+  std::uint64_t behind = 0;                          // replica: transactions that the primary has and this one hasn't
+  base::TimePoint observed_at{};                     // when the observation *began*: it holds everything committed before
+};
+
+/// One consistent picture of all servers. Published as shared_ptr<const Topology> through a Mailbox; one callback sees one picture.
+struct Topology {
+  std::uint64_t epoch = 0;   // grows with every change of the primary
+  std::uint64_t serial = 0;  // grows with every publication
+  std::vector<Server> servers;
+  std::optional<ServerId> primary;
+  Flavour flavour = Flavour::mysql;  // the primary's, else the last known
+};
+
+}  // namespace wye::topology
