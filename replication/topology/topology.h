@@ -35,6 +35,8 @@ struct Address {
   std::string to_string() const;
   bool operator==(const Address&) const = default;
 };
+/// "db1", "db1:3307", "[::1]:3306", "::1", "unix:/run/mysqld/mysqld.sock". Without a port: 3306. Names are not resolved here.
+base::Result<Address> parse_address(std::string_view text);
 
 /// What is known of one server at one moment. Immutable once published.
 struct Server {
