@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,7 +39,10 @@ void write_greeting(Bytes& out, const Greeting&);
 /// A server that refuses before greeting sends ERR: that arrives as payload with 0xff and is the caller's to check first.
 std::variant<Greeting, Malformed> parse_greeting(ByteView payload);
 
-/// HandshakeResponse41 and SSLRequest. Before 4.1 (no protocol_41): Malformed.
+/// HandshakeResponse41 and SSLRequest. Before 4.1 (no protocol_41): Malformed. `capabilities` after parse_login: what both
+/// sides have; it decides the layout. A full response that has cap::ssl but came without TLS is the caller's to refuse.
+/// write_login writes what `capabilities` has (connect_with_db for the schema, plugin_auth, connect_attrs, ...), and adds
+/// protocol_41; auth is cut at 255 bytes without plugin_auth_lenenc_data.
 struct Login {
   std::uint32_t capabilities = 0;
   std::uint32_t max_packet = 0;
@@ -62,9 +66,11 @@ struct ChangeUser {
 std::variant<ChangeUser, Malformed> parse_change_user(ByteView payload, std::uint32_t capabilities);
 void write_change_user(Bytes& out, const ChangeUser&, std::uint32_t capabilities);
 
-/// AuthSwitchRequest (0xfe plugin NUL nonce). A bare 0xfe (old password switch) is Malformed.
+/// AuthSwitchRequest (0xfe plugin NUL data; data as on the wire, with its NUL). A bare 0xfe (old password switch) is Malformed.
 struct AuthSwitch { std::string plugin; Bytes data; };
 std::variant<AuthSwitch, Malformed> parse_auth_switch(ByteView payload);
 void write_auth_switch(Bytes& out, const AuthSwitch&);
+AuthSwitch make_auth_switch(std::string_view plugin, const Nonce& nonce);  // nonce and NUL, as servers send it
+std::optional<Nonce> nonce_of(ByteView data);                              // 20 bytes, or these and a NUL; else absent
 
 }  // namespace wye::protocol

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -98,8 +99,17 @@ class ResponseTracker {
   std::uint16_t parameters() const { return parameters_; }
 
  private:
-  enum class State : std::uint8_t { first, definitions, definitions_eof, rows, infile, infile_reply, prepare_parameters, prepare_parameters_eof, prepare_columns, prepare_columns_eof, single, done };
+  enum class State : std::uint8_t { first, definitions, definitions_eof, rows, infile, infile_reply, prepare_parameters, prepare_parameters_eof, prepare_columns, prepare_columns_eof, done };
+  std::optional<Part> part_of(std::uint8_t first_byte, std::uint32_t length) const;
+  std::optional<Part> part_of_first(std::uint8_t first_byte, std::uint32_t length) const;
+  std::optional<Part> closing(std::uint32_t length) const;
+  const char* begin_result(ByteView payload);
+  const char* begin_prepared(ByteView payload);
+  void next_of_prepared(State state, std::uint16_t count);
+  void end_of_definitions();
+  void end_of_eof(std::uint16_t flags);
   void end_of_result(std::uint16_t flags);
+  void finish();
   Expect expect_ = Expect::ok_or_err;
   bool deprecate_eof_ = false;
   State state_ = State::first;
