@@ -32,10 +32,6 @@ Bytes sha2_obfuscate(std::string_view password, const Nonce& nonce);  // the XOR
 std::optional<Bytes> rsa_encrypt(std::string_view public_key_pem, ByteView plain);
 /// All of it, NUL included. Absent: no RSA key, or the password is too long for it.
 std::optional<Bytes> sha2_encrypt(std::string_view public_key_pem, std::string_view password, const Nonce& nonce);
-/// The server's side: then sha2_obfuscate again, and the last byte must be the NUL. Absent: not for this key.
-std::optional<Bytes> rsa_decrypt(std::string_view private_key_pem, ByteView cipher);
-struct RsaKeys { std::string private_pem, public_pem; };
-std::optional<RsaKeys> make_rsa_keys();  // 2048 bits; takes a tenth of a second or more: not on a worker
 
 Nonce make_nonce();   // from the system's CSPRNG (OpenSSL RAND_bytes); bytes 1..127 without '$'
 

@@ -1,4 +1,4 @@
-// RSA part of caching_sha2_password's full authentication without TLS.
+// RSA part, client's side, of caching_sha2_password's full authentication without TLS.
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -31,27 +31,20 @@ struct ClearErrors {
 // Without this OpenSSL would ask the terminal for the pass phrase of an encrypted key, which a peer may send.
 int no_pass_phrase(char*, int, int, void*) { return -1; }
 
-Key read_key(std::string_view pem, bool is_private) {
+Key read_public_key(std::string_view pem) {
   if (pem.size() > 64 * 1024) return {};
   const Bio bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
   if (!bio) return {};
-  Key key{is_private ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_pass_phrase, nullptr)
-                     : PEM_read_bio_PUBKEY(bio.get(), nullptr, no_pass_phrase, nullptr)};
+  Key key{PEM_read_bio_PUBKEY(bio.get(), nullptr, no_pass_phrase, nullptr)};
   if (!key || EVP_PKEY_is_a(key.get(), "RSA") != 1) return {};
   return key;
-}
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long n = BIO_get_mem_data(bio, &data);
-  return n > 0 ? std::string(data, static_cast<std::size_t>(n)) : std::string{};
 }
 
 }  // namespace
 
 std::optional<Bytes> rsa_encrypt(std::string_view public_key_pem, ByteView plain) {
   const ClearErrors clear;
-  const Key key = read_key(public_key_pem, false);
+  const Key key = read_public_key(public_key_pem);
   if (!key) return std::nullopt;
   const Context context{EVP_PKEY_CTX_new(key.get(), nullptr)};
   if (!context || EVP_PKEY_encrypt_init(context.get()) != 1 ||
@@ -66,27 +59,6 @@ std::optional<Bytes> rsa_encrypt(std::string_view public_key_pem, ByteView plain
   return out;
 }
 
-std::optional<Bytes> rsa_decrypt(std::string_view private_key_pem, ByteView cipher) {
-  const ClearErrors clear;
-  const Key key = read_key(private_key_pem, true);
-  if (!key) return std::nullopt;
-  const Context context{EVP_PKEY_CTX_new(key.get(), nullptr)};
-  if (!context || EVP_PKEY_decrypt_init(context.get()) != 1 ||
-      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) != 1) {
-    return std::nullopt;
-  }
-  std::size_t size = 0;
-  if (EVP_PKEY_decrypt(context.get(), nullptr, &size, cipher.data(), cipher.size()) != 1) return std::nullopt;
-  Bytes out(size);
-  if (EVP_PKEY_decrypt(context.get(), out.data(), &size, cipher.data(), cipher.size()) != 1) {
-    OPENSSL_cleanse(out.data(), out.size());
-    return std::nullopt;
-  }
-  OPENSSL_cleanse(out.data() + size, out.size() - size);
-  out.resize(size);
-  return out;
-}
-
 std::optional<Bytes> sha2_encrypt(std::string_view public_key_pem, std::string_view password, const Nonce& nonce) {
   std::string with_nul;
   with_nul.reserve(password.size() + 1);  // no copy of it stays behind in a smaller block
@@ -96,17 +68,6 @@ std::optional<Bytes> sha2_encrypt(std::string_view public_key_pem, std::string_v
   OPENSSL_cleanse(with_nul.data(), with_nul.size());
   OPENSSL_cleanse(plain.data(), plain.size());
   return out;
-}
-
-std::optional<RsaKeys> make_rsa_keys() {
-  const ClearErrors clear;
-  const Key key{EVP_RSA_gen(2048)};
-  const Bio secret{BIO_new(BIO_s_secmem())}, open{BIO_new(BIO_s_mem())};
-  if (!key || !secret || !open || PEM_write_bio_PUBKEY(open.get(), key.get()) != 1 ||
-      PEM_write_bio_PKCS8PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
-    return std::nullopt;
-  }
-  return RsaKeys{text_of(secret.get()), text_of(open.get())};
 }
 
 }  // namespace wye::protocol
