@@ -1,0 +1,230 @@
+"""Real servers with replication, and wye in front: one primary, N replicas, GTID, row format, semi-sync (AFTER_SYNC).
+
+    from sandbox import Sandbox
+
+    with Sandbox(flavour='mysql', replicas=2, wye='build/release/wye') as box:
+        with box.connect() as connection:            # the application account, through wye
+            connection.query('SELECT 1')
+        box.primary.kill()                           # kill -9
+        box.servers[1].lag(5)
+
+See docs/SANDBOX.md. A sandbox that is not `detached` dies with the program that started it.
+"""
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import flavours
+import ports
+from client import Connection, ServerError
+from flavours import SandboxError
+from server import Server, wait_until
+from template import template
+from wyeprocess import WyeProcess
+
+__all__ = ['Sandbox', 'SandboxError', 'Connection', 'ServerError', 'wait_until', 'REPOSITORY']
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MARK = 'sandbox.json'
+
+
+class Sandbox:
+    def __init__(self, flavour=None, replicas=2, wye=None, folder=None, wye_config=None, wye_port=None, semi_sync=True,
+                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, detached=False, say=None):
+        """Nothing runs before start() (or `with`). `wye`: path of the binary, True for $WYE_BIN or build/release/wye, None for
+        servers only. `folder`: None makes one below build/sandboxes, and removes it at the end. `flavour`: mysql (default, or
+        $WYE_FLAVOUR) | mariadb. `wye_config`: nested values over the generated ones. `server_options`: more lines for my.cnf."""
+        self._say = say or (lambda text: None)
+        self.flavour = flavours.flavour(flavour or os.environ.get('WYE_FLAVOUR', 'mysql'), say)
+        self._own_folder = folder is None
+        if folder is None:
+            parent = REPOSITORY / 'build' / 'sandboxes'
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = tempfile.mkdtemp(prefix='s', dir=parent)
+        self.folder = Path(folder).resolve()
+        self._detached, self._reaper = detached, None
+        self._semi_sync, self._semi_sync_timeout = semi_sync, semi_sync_timeout_ms
+        self._pool_mb, self._server_options = pool_mb, server_options or {}
+        count = replicas + 1
+        taken = ports.take(count + 2)
+        self.servers = [self._server(f'db{i + 1}', taken[i], i + 1) for i in range(count)]
+        self.wye = None
+        self._wye_config = wye_config
+        if wye:
+            binary = os.environ.get('WYE_BIN', REPOSITORY / 'build/release/wye') if wye is True else wye
+            self.wye = WyeProcess(self.folder, Path(binary).resolve(), wye_port or taken[-2], taken[-1])
+
+    def _server(self, name, port, server_id):
+        return Server(name, self.folder / name, self.flavour, port, server_id)
+
+    @classmethod
+    def open(cls, folder, say=None):
+        """A sandbox that another program started."""
+        try:
+            known = json.loads((Path(folder) / MARK).read_text())
+        except OSError:
+            raise SandboxError(f'there is no sandbox in {folder}') from None
+        box = cls.__new__(cls)
+        box._say, box._own_folder, box._detached, box._reaper = say or (lambda text: None), False, True, None
+        box.flavour, box.folder = flavours.flavour(known['flavour'], say), Path(folder).resolve()
+        box.servers = [box._server(*entry) for entry in known['servers']]
+        box.wye = WyeProcess(box.folder, *known['wye']) if known['wye'] else None
+        return box
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.destroy()
+            raise
+
+    def __exit__(self, kind, *_):
+        try:
+            self.stop(check=kind is None)
+        finally:
+            if self._own_folder and (kind is None or not os.environ.get('WYE_KEEP')):
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    # life
+
+    def start(self):
+        if (self.folder / MARK).exists():
+            raise SandboxError(f'{self.folder} holds a sandbox already: stop it first')
+        data = template(self.flavour, self._say)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._remember()
+        if not self._detached:
+            self._reaper = subprocess.Popen([sys.executable, str(Path(__file__).with_name('reaper.py')), str(self.folder)],
+                                            stdin=subprocess.PIPE, start_new_session=True)
+        self._say(f'starting {len(self.servers)} {self.flavour.name} {self.flavour.version} servers')
+        for server in self.servers:
+            server.create(data, self._server_values(server))
+            server.launch()
+        for server in self.servers:
+            server.wait_ready()
+        for replica in self.servers[1:]:
+            replica.follow(self.servers[0])
+        self.wait_replicating()
+        if self.wye:
+            self._say('starting wye')
+            self.wye.create(self.servers, self._wye_config)
+            self.wye.start()
+        self.write_env()
+        return self
+
+    def _server_values(self, server):
+        primary = server is self.servers[0]
+        return {**self.flavour.common(server.datadir, self._pool_mb),
+                **self.flavour.replicating(server.server_id, server.port, primary, self._semi_sync,
+                                           self._semi_sync_timeout), **self._server_options}
+
+    def _remember(self):
+        servers = [(s.name, s.port, s.server_id) for s in self.servers]
+        wye = (str(self.wye.binary), self.wye.port, int(self.wye.metrics.rpartition(':')[2])) if self.wye else None
+        (self.folder / MARK).write_text(json.dumps({'flavour': self.flavour.name, 'servers': servers, 'wye': wye}))
+
+    def wait_replicating(self, seconds=30):
+        """Until every replica's threads run and, with semi-sync, the primary counts all of them."""
+        for replica in self.servers[1:]:
+            wait_until(lambda: (lambda r: r and r['io'] == r['sql'] == 'Yes')(replica.replication()), seconds,
+                       lambda: f'{replica.name} does not replicate: {replica.replication()}')
+        if self._semi_sync and len(self.servers) > 1:
+            name = f'Rpl_semi_sync_{self.flavour.source}_clients'
+            wait_until(lambda: self.primary.sql(f"SHOW GLOBAL STATUS LIKE '{name}'")[0][1] == str(len(self.servers) - 1),
+                       seconds, 'the primary does not see its semi-sync replicas')
+
+    def stop(self, check=True):
+        """wye is asked to end and must end well (exit code 0, if this program started it); the servers are killed, for their
+        data is thrown away."""
+        code, trouble = 0, None
+        if self.wye:
+            try:
+                crashed = self.wye.pid is None and self.wye.process.exit_code not in (None, 0)
+                code = self.wye.process.exit_code if crashed else self.wye.stop()
+            except SandboxError as error:
+                trouble = error
+        self._kill_servers()
+        (self.folder / MARK).unlink(missing_ok=True)
+        if check and trouble:
+            raise trouble
+        if check and code:
+            raise SandboxError(f'wye ended with {code}; {self.wye.log}')
+
+    def _kill_servers(self):
+        for server in self.servers:
+            server.process.send(signal.SIGKILL)
+        for server in self.servers:
+            server.remove()
+        if self._reaper:
+            self._reaper.stdin.close()
+            self._reaper.wait()
+            self._reaper = None
+
+    def destroy(self):
+        """Ends everything at once, wye too."""
+        if self.wye:
+            self.wye.kill()
+        self._kill_servers()
+        (self.folder / MARK).unlink(missing_ok=True)
+
+    # use
+
+    @property
+    def primary(self):
+        """The server that began as the primary (a sandbox does not follow a failover)."""
+        return self.servers[0]
+
+    @property
+    def replicas(self):
+        return self.servers[1:]
+
+    def server(self, name):
+        for server in self.servers:
+            if server.name == name:
+                return server
+        raise SandboxError(f"no server '{name}': " + ', '.join(s.name for s in self.servers))
+
+    def connect(self, **options):
+        """The application account through wye, or on the primary if there is no wye."""
+        if self.wye:
+            return self.wye.connect(**options)
+        defaults = {'user': flavours.APP, 'password': flavours.APP_PASSWORD, 'database': flavours.DATABASE}
+        return self.primary.connect(**{**defaults, **options})
+
+    def sync(self, seconds=30):
+        """Until every replica has applied what the primary has committed by now."""
+        position = self.primary.position()
+        for replica in self.replicas:
+            replica.wait_for(position, seconds)
+
+    @property
+    def client(self):
+        """Path of a script that runs this flavour's shell, wherever it is installed."""
+        return self.folder / ('mysql' if self.flavour.name == 'mysql' else 'mariadb')
+
+    def env(self):
+        values = {
+            'WYE_USER': flavours.APP, 'WYE_PASSWORD': flavours.APP_PASSWORD, 'WYE_DATABASE': flavours.DATABASE,
+            'SERVERS': ' '.join(server.address for server in self.servers),
+            'ROOT_USER': flavours.ROOT, 'ROOT_PASSWORD': flavours.ROOT_PASSWORD,
+            'FLAVOUR': self.flavour.name, f'{self.flavour.name.upper()}_VERSION': self.flavour.version,
+            'CLIENT': str(self.client),
+        }
+        if self.wye:
+            values |= {'WYE_HOST': '127.0.0.1', 'WYE_PORT': str(self.wye.port),
+                       'WYE_ADMIN_SOCKET': str(self.wye.admin_socket), 'WYE_METRICS': self.wye.metrics,
+                       'WYE_CONFIG': str(self.wye.config), 'WYE_BIN': str(self.wye.binary)}
+        return values
+
+    def write_env(self):
+        """`env`: for `source` and for tests; every value in single quotes. And the shell's script."""
+        self.client.write_text(f'#!/bin/sh\nexec {shlex.join(self.flavour.binaries.client)} "$@"\n')
+        self.client.chmod(0o755)
+        lines = [f"{key}='{value}'" for key, value in self.env().items()]
+        (self.folder / 'env').write_text('\n'.join(lines) + '\n')
