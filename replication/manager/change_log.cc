@@ -1,0 +1,60 @@
+#include "replication/manager/change_log.h"
+
+namespace wye::manager {
+namespace {
+
+using topology::State;
+using topology::Topology;
+
+std::string primary_name(const Topology& topology) {
+  return topology.primary ? topology.servers[*topology.primary].name : std::string{"none"};
+}
+
+Level level_of(State state) {
+  return state == State::online || state == State::draining ? Level::info : Level::warning;
+}
+
+}  // namespace
+
+std::string quoted(std::string_view text) {
+  constexpr std::size_t longest = 512;
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text.substr(0, longest)) {
+    const auto u = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (u < 0x20 || u == 0x7f) {
+      out += "\\x";
+      out += digits[u >> 4];
+      out += digits[u & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out += text.size() > longest ? "...\"" : "\"";
+}
+
+void log_changes(const Topology& before, const Topology& after, const LogSink& log) {
+  if (!log) return;
+  if (before.primary != after.primary || before.epoch != after.epoch) {
+    log(after.primary ? Level::info : Level::error, "event=primary primary=" + quoted(primary_name(after)) +
+                                                        " before=" + quoted(primary_name(before)) +
+                                                        " epoch=" + std::to_string(after.epoch));
+  }
+  for (std::size_t id = 0; id < after.servers.size(); ++id) {
+    const topology::Server& now = after.servers[id];
+    const topology::Server* then = id < before.servers.size() ? &before.servers[id] : nullptr;
+    // The reason has figures in it that change all the time: it is told with a change, and makes none.
+    if (then != nullptr && then->state == now.state && then->role == now.role && then->error == now.error) continue;
+    std::string line =
+        "event=server server=" + quoted(now.name) + " role=" + name(now.role) + " state=" + name(now.state);
+    if (then != nullptr) line += std::string{" before="} + name(then->role) + "/" + name(then->state);
+    if (!now.version.text.empty()) line += " version=" + quoted(now.version.text);
+    if (!now.reason.empty()) line += " reason=" + quoted(now.reason);
+    log(level_of(now.state), line);
+  }
+}
+
+}  // namespace wye::manager

@@ -1,0 +1,212 @@
+#include "replication/manager/manager.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "replication/manager/change_log.h"
+#include "replication/plan/derive.h"
+#include "replication/server/observe.h"
+
+namespace wye::manager {
+
+using topology::ServerId;
+
+struct Manager::Impl {
+  Options options;
+  Publish publish;
+  LogSink log;
+
+  std::mutex mutex;  // guards everything below
+  std::condition_variable changed;
+  bool stopping = false;
+  bool dirty = false;
+  std::vector<plan::Sight> sights;
+  std::shared_ptr<const topology::Topology> latest;
+
+  plan::Settings settings;  // constant after construction
+  plan::Memory memory;      // planner thread only
+  std::optional<LastKnown> saved;
+  std::vector<std::unique_ptr<server::Connection>> connections;  // each used by its own thread; interrupt() by stop()
+  std::vector<std::thread> threads;
+
+  void say(Level level, const std::string& text) const noexcept;
+  void watch(std::size_t id) noexcept;
+  void tick(std::size_t id);
+  void store(std::size_t id, base::Result<topology::Observation>);
+  bool pause(base::TimePoint until);
+  void plan_loop() noexcept;
+  void plan_once();
+  void remember(const topology::Topology&);
+};
+
+void Manager::Impl::say(Level level, const std::string& text) const noexcept {
+  try {
+    if (log) log(level, text);
+  } catch (...) {  // a log that fails must not stop the watch
+  }
+}
+
+bool Manager::Impl::pause(base::TimePoint until) {
+  std::unique_lock lock{mutex};
+  const auto left = until - options.clock();
+  if (left > base::Clock::duration::zero()) changed.wait_for(lock, left, [this] { return stopping; });
+  return !stopping;
+}
+
+void Manager::Impl::tick(std::size_t id) {
+  server::Connection& connection = *connections[id];
+  const ServerSpec& spec = options.servers[id];
+  // A connection that was lost says nothing of the server (idle time-out, KILL): only a new one that fails does.
+  if (connection.connected()) {
+    auto seen = server::observe(connection);
+    if (seen || !server::is_unreachable(seen.error())) return store(id, std::move(seen));
+    connection.close();
+  }
+  if (auto done = connection.connect(spec.address, options.login, options.connect); !done)
+    return store(id, done.error());
+  store(id, server::observe(connection));
+}
+
+void Manager::Impl::store(std::size_t id, base::Result<topology::Observation> seen) {
+  const std::lock_guard lock{mutex};
+  plan::Sight& sight = sights[id];
+  if (seen) {
+    sight.observation = std::make_shared<const topology::Observation>(std::move(*seen));
+    sight.failure.reset();
+  } else {
+    const auto kind =
+        server::is_unreachable(seen.error()) ? topology::Failure::Kind::unreachable : topology::Failure::Kind::refused;
+    sight.failure = topology::Failure{kind, seen.error().code, seen.error().message, options.clock()};
+  }
+  dirty = true;
+  changed.notify_all();
+}
+
+void Manager::Impl::watch(std::size_t id) noexcept {
+  const server::LibraryThread library;
+  base::TimePoint next = options.clock();
+  do {
+    try {
+      tick(id);
+    } catch (const std::exception& error) {
+      say(Level::error,
+          "event=observe_failed server=" + quoted(options.servers[id].name) + " error=" + quoted(error.what()));
+    }
+    next = std::max(next + options.interval, options.clock());  // after a hang: no burst of ticks to catch up
+  } while (pause(next));
+  connections[id]->close();
+}
+
+void Manager::Impl::plan_once() {
+  std::vector<plan::Sight> copy;
+  {
+    std::unique_lock lock{mutex};
+    changed.wait_for(lock, options.interval, [this] { return stopping || dirty; });
+    if (stopping) return;
+    dirty = false;
+    copy = sights;  // shared pointers: cheap
+  }
+  auto topology = std::make_shared<const topology::Topology>(plan::derive(settings, copy, memory, options.clock()));
+  std::shared_ptr<const topology::Topology> before;
+  {
+    const std::lock_guard lock{mutex};
+    before = std::exchange(latest, topology);
+  }
+  log_changes(*before, *topology, log);
+  remember(*topology);
+  if (publish) publish(std::move(topology));
+}
+
+void Manager::Impl::remember(const topology::Topology& topology) {
+  if (options.state_dir.empty() || !topology.primary) return;
+  const topology::Server& primary = topology.servers[*topology.primary];
+  if (primary.version.text.empty()) return;
+  LastKnown known{primary.version, primary.name};
+  if (saved && *saved == known) return;
+  saved = std::move(known);  // also if it fails: one line in the log, not ten a second
+  if (auto done = save_last_known(options.state_dir, *saved); !done)
+    say(Level::warning, "event=state_not_saved error=" + quoted(done.error().message));
+}
+
+void Manager::Impl::plan_loop() noexcept {
+  for (;;) {
+    {
+      const std::lock_guard lock{mutex};
+      if (stopping) return;
+    }
+    try {
+      plan_once();
+    } catch (const std::exception& error) {
+      say(Level::error, "event=plan_failed error=" + quoted(error.what()));
+    }
+  }
+}
+
+Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::make_unique<Impl>()} {
+  impl_->options = std::move(options);
+  impl_->publish = std::move(publish);
+  impl_->log = std::move(log);
+  const Options& o = impl_->options;
+  for (const ServerSpec& spec : o.servers)
+    impl_->settings.servers.push_back({spec.name, spec.address, spec.weight, spec.tags});
+  impl_->settings.max_lag = o.max_lag;
+  impl_->settings.max_age = o.max_age;
+  impl_->sights.resize(o.servers.size());
+  if (!o.state_dir.empty()) impl_->saved = load_last_known(o.state_dir);
+  if (impl_->saved) impl_->memory.flavour = impl_->saved->version.flavour;
+  impl_->latest = std::make_shared<const topology::Topology>(
+      plan::derive(impl_->settings, impl_->sights, impl_->memory, o.clock()));
+}
+
+Manager::~Manager() { stop(); }
+
+void Manager::start() {
+  if (!impl_->threads.empty()) return;
+  {
+    const std::lock_guard lock{impl_->mutex};
+    impl_->stopping = false;
+  }
+  impl_->connections.clear();
+  for (std::size_t id = 0; id < impl_->options.servers.size(); ++id)
+    impl_->connections.push_back(std::make_unique<server::Connection>());
+  if (impl_->publish) impl_->publish(latest());
+  impl_->threads.emplace_back([impl = impl_.get()] { impl->plan_loop(); });
+  for (std::size_t id = 0; id < impl_->options.servers.size(); ++id)
+    impl_->threads.emplace_back([impl = impl_.get(), id] { impl->watch(id); });
+}
+
+void Manager::stop() {
+  {
+    const std::lock_guard lock{impl_->mutex};
+    impl_->stopping = true;
+    impl_->changed.notify_all();
+  }
+  for (auto& connection : impl_->connections) connection->interrupt();
+  for (std::thread& thread : impl_->threads) thread.join();
+  impl_->threads.clear();
+}
+
+bool Manager::set_drained(ServerId id, bool drained) {
+  const std::lock_guard lock{impl_->mutex};
+  if (id >= impl_->sights.size()) return false;
+  impl_->sights[id].drained = drained;
+  impl_->dirty = true;
+  impl_->changed.notify_all();
+  return true;
+}
+
+bool Manager::set_drained(std::string_view name, bool drained) {
+  for (std::size_t id = 0; id < impl_->options.servers.size(); ++id)
+    if (impl_->options.servers[id].name == name) return set_drained(static_cast<ServerId>(id), drained);
+  return false;
+}
+
+std::shared_ptr<const topology::Topology> Manager::latest() const {
+  const std::lock_guard lock{impl_->mutex};
+  return impl_->latest;
+}
+
+}  // namespace wye::manager

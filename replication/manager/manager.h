@@ -1,0 +1,78 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/clock.h"
+#include "replication/server/connection.h"
+#include "replication/topology/topology.h"
+
+namespace wye::manager {
+
+struct ServerSpec {
+  std::string name;
+  topology::Address address;
+  unsigned weight = 1;
+  std::vector<std::string> tags;
+};
+
+enum class Level : std::uint8_t { debug, info, warning, error };
+
+struct Options {
+  std::vector<ServerSpec> servers;  // the index is the ServerId
+  server::Login login;
+  base::milliseconds interval{100};
+  base::milliseconds max_age{2000};    // an observation older than that is no knowledge: the server counts as offline
+  base::milliseconds max_lag{10'000};  // above: State::lagging
+  server::ConnectOptions connect;
+  std::string state_dir;  // where the last known primary is kept; empty: nowhere
+  std::function<base::TimePoint()> clock = base::Clock::now;
+};
+
+/// Called on the manager's planner thread, never two calls at once. Must not block: hand over and return.
+using Publish = std::function<void(std::shared_ptr<const topology::Topology>)>;
+/// key=value text, one event, on changes only. Any thread of the manager.
+using LogSink = std::function<void(Level, const std::string&)>;
+
+/// Watches all servers and publishes what they are. One thread per server observes, one plans and publishes;
+/// a server that hangs delays nobody else. Owner: main. start() and stop() from one thread, the rest from any.
+class Manager {
+ public:
+  Manager(Options, Publish, LogSink);
+  ~Manager();  // stops
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  /// Starts the threads. A topology is published at once, with every server offline, and then after each observation.
+  void start();
+  /// Interrupts calls that wait and joins all threads. A connect() under way ends by its own time-out, at most
+  /// connect_timeout.
+  void stop();
+  /// Takes a server out of reads (state `draining`) or back. False: no such server.
+  bool set_drained(topology::ServerId, bool drained);
+  bool set_drained(std::string_view name, bool drained);
+  /// The last topology published; never null after construction.
+  std::shared_ptr<const topology::Topology> latest() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// What a restarted wye must know before it has seen a server: how to greet clients.
+struct LastKnown {
+  topology::Version version;
+  std::string primary;  // its name in the configuration
+  bool operator==(const LastKnown& other) const {
+    return version.text == other.version.text && version.flavour == other.version.flavour && primary == other.primary;
+  }
+};
+/// Reads STATE_DIR/last_primary; absent if there is none or it can't be read.
+std::optional<LastKnown> load_last_known(const std::string& state_dir);
+/// Writes it by an atomic rename.
+base::Status save_last_known(const std::string& state_dir, const LastKnown&);
+
+}  // namespace wye::manager
