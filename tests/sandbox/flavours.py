@@ -27,7 +27,7 @@ class Flavour:
         return {
             **user, 'datadir': datadir, 'socket': 'mysql.sock', 'bind_address': '127.0.0.1', 'skip_name_resolve': 'ON',
             'max_connections': 600, 'innodb_buffer_pool_size': f'{pool_mb}M', 'character_set_server': 'utf8mb4',
-            'secure_file_priv': '', **self.process_safe,
+            'secure_file_priv': '', 'max_allowed_packet': '64M', **self.process_safe,
         }
 
     def replicating(self, server_id, port, primary, semi_sync, semi_sync_timeout):

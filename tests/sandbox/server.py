@@ -91,6 +91,9 @@ class Process:
             self.send(signal.SIGKILL)
             wait_until(lambda: self.pid is None, 30, f'process {pid} does not die')
             return False
+        finally:
+            if self._child and self._child.pid == pid and self.pid is None:
+                self._child.wait()  # a zombie would still count as alive for the server's own lock file
 
 
 class Server:
@@ -125,6 +128,7 @@ class Server:
     def launch(self):
         if self.pid:
             raise SandboxError(f'{self.name} runs already')
+        (self.datadir / 'mysql.sock.lock').unlink(missing_ok=True)  # of a killed one: its pid may be somebody else's by now
         self.process.spawn(self.flavour.command(self.config), self.log, cwd=self.folder)
 
     def wait_ready(self, seconds=60):
