@@ -91,6 +91,7 @@ class ResponseTracker {
   bool awaiting_local_infile() const { return state_ == State::infile; }
   bool failed() const { return failed_; }              // ended with ERR
   std::uint16_t status() const { return status_; }     // flags of the last OK/EOF seen
+  std::uint64_t definitions_left() const { return remaining_; }  // of the block that is being read
   bool cursor_open() const { return cursor_; }         // EXECUTE with a cursor: rows come by FETCH
   bool between_packets_of_rows() const { return state_ == State::rows; }
   // COM_STMT_PREPARE's answer

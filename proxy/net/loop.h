@@ -1,0 +1,64 @@
+#pragma once
+#include <array>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "proxy/base/bytes.h"
+#include "proxy/base/clock.h"
+
+struct event_base;
+struct event;
+
+namespace wye::net {
+
+class Stream;
+
+/// One thread's event loop over libevent. A turn: all ready sockets are read, then what was gathered is written, one write
+/// per connection, then the dead are reaped. Only stop() may be called from another thread.
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  void run();   // returns after stop()
+  void stop();  // any thread; wakes the loop
+
+  event_base* base() { return base_; }
+  base::TimePoint now() const { return now_; }  // of this turn
+  /// Runs after this turn's writes. For reaping what is still on the call stack.
+  void defer(std::function<void()> task);
+
+  // For Stream only.
+  void add_dirty(Stream* stream);
+  void forget(Stream* stream);
+  std::array<std::uint8_t, 64 * 1024>& scratch() { return *scratch_; }
+
+ private:
+  void end_turn();
+  event_base* base_;
+  event* wake_ = nullptr;
+  bool stopping_ = false;
+  base::TimePoint now_;
+  std::vector<Stream*> dirty_;
+  std::vector<std::function<void()>> deferred_;
+  std::unique_ptr<std::array<std::uint8_t, 64 * 1024>> scratch_;
+};
+
+/// A timer of one loop; fires once per start(), or every `interval` if repeated. Destroying it cancels.
+class Timer {
+ public:
+  Timer(Loop& loop, std::function<void()> fire);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  void every(base::milliseconds interval);
+
+ private:
+  event* event_;
+  std::function<void()> fire_;
+};
+
+}  // namespace wye::net

@@ -1,0 +1,103 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proxy/base/bytes.h"
+#include "proxy/net/loop.h"
+
+struct event;
+struct ssl_st;
+struct ssl_ctx_st;
+
+namespace wye::net {
+
+/// What a Stream tells its owner. All on the loop's thread. The owner may close() but must not destroy the stream in a callback: use Loop::defer.
+class StreamOwner {
+ public:
+  virtual ~StreamOwner() = default;
+  /// Bytes from the peer, decrypted. The view is the loop's scratch memory: mutable, gone when this returns.
+  virtual void on_bytes(std::span<std::uint8_t> bytes) = 0;
+  /// TLS has been negotiated (after start_tls).
+  virtual void on_secure() {}
+  /// A non-blocking connect() has succeeded.
+  virtual void on_connected() {}
+  /// The out buffer has fallen below the low-water mark after it was above the high-water mark.
+  virtual void on_drained() {}
+  /// The peer is gone or an error occurred; nothing more will come. `why` is for the log. Not called after close().
+  virtual void on_closed(const char* why) = 0;
+};
+
+/// One non-blocking socket with an outgoing buffer and, when asked for, TLS. One owner, one loop.
+/// Writes are gathered and go out once at the end of the turn. Back-pressure: the owner looks at congested()
+/// and pauses whatever feeds it; on_drained() tells when to go on.
+class Stream {
+ public:
+  static constexpr std::size_t high_water = std::size_t{256} * 1024;
+  static constexpr std::size_t low_water = std::size_t{64} * 1024;
+
+  Stream(Loop& loop, int fd, StreamOwner& owner);  // takes ownership of fd; connected
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  /// Starts a non-blocking connect. Address: "host:port" already resolved to a literal, or a Unix path. nullptr: `error` says why.
+  static std::unique_ptr<Stream> connect(Loop& loop, const std::string& host, std::uint16_t port, const std::string& path,
+                                         StreamOwner& owner, std::string& error);
+
+  /// Appends to the outgoing buffer and schedules one write at the end of the turn.
+  void write(base::ByteView bytes);
+  base::Buffer& out() { return out_; }  // append, then schedule()
+  void schedule();
+  bool congested() const { return out_.size() > high_water; }
+
+  /// Reads at most so many bytes at once; 36 while an SSLRequest may come, so that nothing of the TLS hello is taken.
+  void limit_reads(std::size_t bytes) { read_limit_ = bytes; }
+  void pause_reading();
+  void resume_reading();
+  bool reading_paused() const { return paused_; }
+
+  void start_tls(ssl_ctx_st* context, bool server, const std::string& verify_name = {});
+  bool secure() const { return ssl_ != nullptr && handshaken_; }
+  std::string tls_version() const;
+
+  /// Sends what is in the buffer if the socket takes it at once, then closes. No callback after this.
+  void close();
+  /// Stops reading; closes after the outgoing buffer went out (or the owner's deadline closes it).
+  void close_after_flush();
+  bool closed() const { return fd_ < 0; }
+  std::uint64_t bytes_in() const { return bytes_in_; }
+  std::uint64_t bytes_out() const { return bytes_out_; }
+
+  void flush();  // for Loop
+ private:
+  void arm();
+  void on_event(short what);
+  void read_plain();
+  void read_tls();
+  void handshake();
+  bool write_some();
+  void fail(const char* why);
+  void want_write(bool on);
+
+  Loop& loop_;
+  int fd_;
+  StreamOwner& owner_;
+  event* read_event_ = nullptr;
+  event* write_event_ = nullptr;
+  ssl_st* ssl_ = nullptr;
+  base::Buffer out_;
+  std::size_t read_limit_ = SIZE_MAX;
+  std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
+  bool dirty_ = false, paused_ = false, connecting_ = false, handshaken_ = false, was_congested_ = false, closing_ = false;
+  bool write_armed_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a deferred kick must not outlive the stream
+};
+
+/// Remote address as text, for logs and SHOW SESSIONS: "10.0.0.9:51234", or "unix".
+std::string peer_name(int fd);
+/// Non-blocking listener on "host:port" (SO_REUSEPORT) or a Unix path with the given mode. -1: `error` says why.
+int listen_tcp(const std::string& address, std::string& error);
+int listen_unix(const std::string& path, unsigned mode, std::string& error);
+
+}  // namespace wye::net

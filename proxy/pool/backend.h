@@ -1,0 +1,169 @@
+#pragma once
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "proxy/base/result.h"
+#include "proxy/net/stream.h"
+#include "proxy/protocol/handshake.h"
+#include "proxy/protocol/response_tracker.h"
+#include "proxy/protocol/secret.h"
+#include "proxy/session/flows/session_state.h"
+#include "replication/topology/topology.h"
+
+namespace wye::pool {
+
+using base::ByteView;
+using base::Bytes;
+using base::Error;
+using protocol::Part;
+using protocol::ResponseTracker;
+
+/// Receives one statement's answer, and nothing of its neighbours'. Called on the worker's thread, in the order of the stream.
+class ResponseSink {
+ public:
+  virtual ~ResponseSink() = default;
+  /// Added to the sequence id of each frame that is passed raw.
+  virtual std::uint8_t sequence_shift() const { return 0; }
+  /// True: definitions_end() is called where a server with DEPRECATE_EOF sends no EOF.
+  virtual bool wants_definitions_end() const { return false; }
+  virtual void on_definitions_end(std::uint8_t next_sequence) { (void)next_sequence; }
+  /// Frames, heads included, that pass unparsed; possibly cut anywhere. The view is gone when this returns.
+  virtual void on_raw(ByteView frames) = 0;
+  /// A whole small packet (OK, ERR, EOF, counts); the tracker has already seen it.
+  virtual void on_packet(Part part, std::uint8_t sequence, ByteView payload, const ResponseTracker& tracker) = 0;
+  virtual void on_end(const ResponseTracker& tracker) = 0;
+  /// The connection died before on_end(). Nothing more comes.
+  virtual void on_lost(const Error& error) = 0;
+};
+
+class Backend;
+
+/// Who holds a backend connection at the moment.
+class BackendHolder {
+ public:
+  virtual ~BackendHolder() = default;
+  virtual void on_backend_ready(Backend& backend) = 0;
+  /// It died, or could not be opened: the server's own ERR where it sent one. The backend is reaped after this turn.
+  virtual void on_backend_lost(Backend& backend, const Error& error, bool server_said_so) = 0;
+  /// Its outgoing buffer has drained below the low-water mark.
+  virtual void on_backend_drained(Backend& backend) = 0;
+};
+
+/// How to open a connection. What makes two connections interchangeable is `key`.
+struct BackendKey {
+  topology::ServerId server = 0;
+  bool to_replica = false;              // connections to replicas begin every transaction READ ONLY
+  protocol::AccountPtr account;
+  std::uint32_t client_flags = 0;       // those of the client that change results (routing.md 4)
+  std::uint8_t collation = 45;
+  bool operator==(const BackendKey&) const = default;
+};
+struct BackendOptions {
+  enum class Tls : std::uint8_t { off, preferred, required, verify } tls = Tls::preferred;
+  ssl_ctx_st* tls_context = nullptr;
+};
+
+/// One connection to a server: its login, its queue of statements in flight, and the cutting of its answer stream. One worker.
+class Backend final : public net::StreamOwner {
+ public:
+  Backend(net::Loop& loop, const topology::Server& server, BackendKey key, BackendOptions options, std::string schema);
+  ~Backend() override;
+
+  /// Starts connecting; the holder hears on_backend_ready or on_backend_lost, never from inside this call... except through the loop.
+  void open(BackendHolder& holder);
+
+  /// Queues one command (whole or its beginning; append more with stream_out()). Settings and reset that are due go ahead in the same write.
+  void submit(ResponseSink& sink, protocol::Expect expect, ByteView framed);
+  void stream_out(ByteView framed) { stream_->write(framed); }
+  ResponseTracker* front_tracker() { return in_flight_.empty() ? nullptr : &in_flight_.front().tracker; }
+  /// The sink goes away: what is still to come for it is read and dropped.
+  void orphan(const ResponseSink& sink);
+
+  /// Marks for COM_RESET_CONNECTION ahead of the next statement.
+  void reset_before_next();
+  /// The client itself has sent COM_RESET_CONNECTION: the trackers' settings are gone.
+  void settings_lost() { needs_settings_ = true; }
+  void close();
+
+  void set_holder(BackendHolder* holder) { holder_ = holder; }
+  BackendHolder* holder() const { return holder_; }
+  bool ready() const { return phase_ == Phase::ready; }
+  bool dead() const { return phase_ == Phase::dead; }
+  bool idle() const { return ready() && in_flight_.empty(); }
+  std::size_t in_flight() const { return in_flight_.size(); }
+  const BackendKey& key() const { return key_; }
+  std::uint32_t capabilities() const { return capabilities_; }
+  bool deprecate_eof() const { return (capabilities_ & protocol::cap::deprecate_eof) != 0; }
+  session::ConnectionState& state() { return state_; }
+  net::Stream& stream() { return *stream_; }
+  base::TimePoint since() const { return since_; }
+  void touch(base::TimePoint now) { since_ = now; }
+  std::uint16_t login_status() const { return login_status_; }
+  const std::string& server_name() const { return server_name_; }
+
+  // net::StreamOwner
+  void on_bytes(std::span<std::uint8_t> bytes) override;
+  void on_secure() override;
+  void on_connected() override;
+  void on_drained() override;
+  void on_closed(const char* why) override;
+
+ private:
+  enum class Phase : std::uint8_t { connecting, greeting, securing, authenticating, ready, dead };
+  struct InFlight {
+    ResponseSink* sink;
+    ResponseTracker tracker;
+  };
+  // backend_login.cc
+  void login_bytes(ByteView bytes);
+  void on_login_packet(const protocol::Packet& packet);
+  void on_greeting(ByteView payload);
+  void send_login();
+  void on_auth_packet(const protocol::Packet& packet);
+  void on_auth_more(const protocol::Packet& packet);
+  void on_auth_switch(const protocol::Packet& packet);
+  bool answer_plugin(const std::string& plugin, Bytes& to) const;
+  void send_login_packet(std::uint8_t sequence, ByteView payload, bool secret);
+  // backend.cc
+  void prologue();
+  std::string settings_sql() const;
+  void lost(const Error& error, bool server_said_so);
+  void malformed(const char* why);
+  struct Cutter;
+  bool begin_packet(std::uint8_t first_byte, std::uint32_t length);
+  bool end_packet();
+
+  net::Loop& loop_;
+  BackendKey key_;
+  BackendOptions options_;
+  topology::Address address_;
+  std::string server_name_;
+  bool mariadb_;
+  std::string schema_;
+  BackendHolder* holder_ = nullptr;
+  std::unique_ptr<net::Stream> stream_;
+  Phase phase_ = Phase::connecting;
+  base::TimePoint since_;
+  std::uint32_t capabilities_ = 0;
+  std::uint16_t login_status_ = protocol::status::autocommit;
+  bool needs_settings_ = true, needs_reset_ = false;
+  session::ConnectionState state_;
+  std::deque<InFlight> in_flight_;
+  // login
+  base::Buffer login_in_;
+  protocol::Greeting greeting_;
+  protocol::Nonce nonce_{};
+  std::string plugin_;
+  // cutting
+  std::uint8_t partial_[5] = {};
+  std::size_t partial_size_ = 0;
+  std::uint32_t frame_left_ = 0;      // payload bytes of the current frame still to come
+  bool in_frame_ = false, continuation_ = false, frame_full_ = false;
+  protocol::Verdict verdict_;
+  std::uint8_t sequence_ = 0;
+  Bytes gathered_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace wye::pool

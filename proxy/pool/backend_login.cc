@@ -1,0 +1,198 @@
+#include <algorithm>
+
+#include "proxy/pool/backend.h"
+
+// The connection phase towards a server, wye being the client.
+namespace wye::pool {
+
+using protocol::Account;
+
+namespace {
+
+constexpr std::size_t max_login_packet = std::size_t{64} * 1024;
+// What every backend connection asks for; the client's own flags come on top.
+constexpr std::uint32_t wanted = protocol::cap::long_password | protocol::cap::long_flag | protocol::cap::protocol_41 |
+                                 protocol::cap::transactions | protocol::cap::secure_connection | protocol::cap::multi_results |
+                                 protocol::cap::ps_multi_results | protocol::cap::plugin_auth | protocol::cap::plugin_auth_lenenc_data |
+                                 protocol::cap::session_track | protocol::cap::deprecate_eof;
+
+Error refused(std::string text) { return Error{2012, "HY000", std::move(text)}; }
+
+}  // namespace
+
+void Backend::login_bytes(ByteView bytes) {
+  login_in_.append(bytes);
+  while (phase_ != Phase::ready && phase_ != Phase::dead) {
+    const auto framed = protocol::next_packet(login_in_.data(), max_login_packet);
+    if (std::holds_alternative<protocol::NeedMore>(framed)) return;
+    if (const auto* bad = std::get_if<protocol::Malformed>(&framed)) return malformed(bad->why);
+    const auto packet = std::get<protocol::Packet>(framed);
+    const auto alive = alive_;
+    on_login_packet(packet);
+    if (!*alive) return;
+    login_in_.consume(packet.consumed);
+  }
+  login_in_.clear();
+}
+
+void Backend::on_login_packet(const protocol::Packet& packet) {
+  if (packet.payload.empty()) return malformed("empty packet during login");
+  if (packet.payload[0] == 0xff) {
+    const auto parsed = protocol::parse_err(packet.payload);
+    const auto* err = std::get_if<protocol::ErrInfo>(&parsed);
+    if (err == nullptr) return malformed("malformed error packet");
+    return lost(Error{err->code, err->state.empty() ? "HY000" : std::string(err->state), std::string(err->message)}, true);
+  }
+  if (phase_ == Phase::greeting) return on_greeting(packet.payload);
+  on_auth_packet(packet);
+}
+
+void Backend::on_greeting(ByteView payload) {
+  auto parsed = protocol::parse_greeting(payload);
+  if (const auto* bad = std::get_if<protocol::Malformed>(&parsed)) return malformed(bad->why);
+  greeting_ = std::move(std::get<protocol::Greeting>(parsed));
+  nonce_ = greeting_.nonce;
+  plugin_ = greeting_.plugin.empty() ? "mysql_native_password" : greeting_.plugin;
+  capabilities_ = (wanted | key_.client_flags) & greeting_.capabilities;
+  if (!schema_.empty()) capabilities_ |= protocol::cap::connect_with_db;
+  const bool unix_socket = !address_.path.empty();
+  const bool offered = (greeting_.capabilities & protocol::cap::ssl) != 0;
+  const bool want = options_.tls != BackendOptions::Tls::off && !unix_socket && options_.tls_context != nullptr;
+  if (want && offered) {
+    capabilities_ |= protocol::cap::ssl;
+    protocol::Login request;
+    request.capabilities = capabilities_;
+    request.max_packet = protocol::max_frame + 1;
+    request.collation = key_.collation;
+    Bytes bytes;
+    protocol::write_ssl_request(bytes, request);
+    send_login_packet(1, bytes, false);
+    phase_ = Phase::securing;
+    stream_->start_tls(options_.tls_context, false, options_.tls == BackendOptions::Tls::verify ? address_.host : std::string{});
+    return;
+  }
+  if (!unix_socket && (options_.tls == BackendOptions::Tls::required || options_.tls == BackendOptions::Tls::verify))
+    return lost(refused("server " + server_name_ + " offers no TLS, and backend.tls asks for it"), false);
+  send_login();
+}
+
+void Backend::on_secure() { send_login(); }
+
+/// The first answer to a plugin's nonce. False: wye can't speak this plugin with what it knows of the account.
+bool Backend::answer_plugin(const std::string& plugin, Bytes& to) const {
+  const Account& account = *key_.account;
+  const auto secret = account.secret.view();
+  if (account.kind == Account::Kind::clear && secret.empty()) {
+    return true;  // an empty password is an empty answer in every plugin
+  }
+  if (plugin == "mysql_native_password") {
+    protocol::Sha1 stage1;
+    if (account.kind == Account::Kind::native_stage1) {
+      std::copy(secret.begin(), secret.end(), stage1.begin());
+    } else {
+      stage1 = protocol::native_stage1(secret);
+    }
+    const auto scramble = protocol::native_scramble(stage1, nonce_);
+    protocol::wipe(stage1.data(), stage1.size());
+    to.assign(scramble.begin(), scramble.end());
+    return true;
+  }
+  if (account.kind != Account::Kind::clear) return false;
+  if (plugin == "caching_sha2_password") {
+    const auto scramble = protocol::sha2_scramble(secret, nonce_);
+    to.assign(scramble.begin(), scramble.end());
+    return true;
+  }
+  if (plugin == "mysql_clear_password" && (stream_->secure() || !address_.path.empty())) {
+    base::append(to, base::bytes_of(secret));
+    to.push_back(0);
+    return true;
+  }
+  return false;
+}
+
+void Backend::send_login() {
+  protocol::Login login;
+  login.capabilities = capabilities_;
+  login.max_packet = protocol::max_frame + 1;
+  login.collation = key_.collation;
+  login.user = key_.account->user;
+  login.schema = schema_;
+  login.plugin = plugin_;
+  if (!answer_plugin(plugin_, login.auth)) login.auth.clear();  // the server will ask to switch to the account's own plugin
+  Bytes bytes;
+  protocol::write_login(bytes, login);
+  send_login_packet(stream_->secure() ? 2 : 1, bytes, true);
+  protocol::wipe(login.auth);
+  phase_ = Phase::authenticating;
+}
+
+void Backend::send_login_packet(std::uint8_t sequence, ByteView payload, bool secret) {
+  Bytes framed;
+  protocol::write_packet(framed, sequence, payload);
+  stream_->write(framed);
+  if (secret) protocol::wipe(framed);
+}
+
+void Backend::on_auth_packet(const protocol::Packet& packet) {
+  switch (packet.payload[0]) {
+    case 0x00: {
+      const auto parsed = protocol::parse_ok(packet.payload, (capabilities_ & protocol::cap::session_track) != 0);
+      const auto* ok = std::get_if<protocol::OkInfo>(&parsed);
+      if (ok == nullptr) return malformed("malformed OK packet at login");
+      login_status_ = ok->status;
+      phase_ = Phase::ready;
+      state_.schema = schema_;
+      since_ = loop_.now();
+      if (holder_ != nullptr) holder_->on_backend_ready(*this);
+      return;
+    }
+    case 0x01: return on_auth_more(packet);
+    case 0xfe: return on_auth_switch(packet);
+    default: return malformed("unexpected packet at login");
+  }
+}
+
+void Backend::on_auth_switch(const protocol::Packet& packet) {
+  auto parsed = protocol::parse_auth_switch(packet.payload);
+  if (const auto* bad = std::get_if<protocol::Malformed>(&parsed)) return malformed(bad->why);
+  const auto& request = std::get<protocol::AuthSwitch>(parsed);
+  plugin_ = request.plugin;
+  if (request.data.size() >= nonce_.size()) std::copy_n(request.data.begin(), nonce_.size(), nonce_.begin());
+  Bytes answer;
+  if (!answer_plugin(plugin_, answer))
+    return lost(Error{1045, "28000", "wye can't log in with the plugin '" + plugin_ + "' on the client's behalf"}, false);
+  send_login_packet(static_cast<std::uint8_t>(packet.sequence + 1), answer, true);
+  protocol::wipe(answer);
+}
+
+void Backend::on_auth_more(const protocol::Packet& packet) {
+  const auto data = packet.payload.subspan(1);
+  const auto next = static_cast<std::uint8_t>(packet.sequence + 1);
+  const auto secret = key_.account->secret.view();
+  if (plugin_ != "caching_sha2_password" || data.empty() || key_.account->kind != Account::Kind::clear)
+    return malformed("unexpected authentication data");
+  if (data.size() == 1 && data[0] == 0x03) return;  // fast path: OK follows
+  if (data.size() == 1 && data[0] == 0x04) {        // full authentication
+    if (stream_->secure() || !address_.path.empty()) {
+      Bytes clear(secret.begin(), secret.end());
+      clear.push_back(0);
+      send_login_packet(next, clear, true);
+      protocol::wipe(clear);
+    } else {
+      const std::uint8_t ask = 0x02;
+      send_login_packet(next, {&ask, 1}, false);
+    }
+    return;
+  }
+  std::string with_nul(secret);
+  with_nul.push_back('\0');
+  auto hidden = protocol::sha2_obfuscate(with_nul, nonce_);
+  protocol::wipe(with_nul);
+  const auto cipher = protocol::rsa_encrypt(base::chars_of(data), hidden);
+  protocol::wipe(hidden);
+  if (!cipher) return malformed("the server's public key is not usable");
+  send_login_packet(next, *cipher, false);
+}
+
+}  // namespace wye::pool

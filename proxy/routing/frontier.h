@@ -1,0 +1,56 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "proxy/routing/route.h"
+#include "replication/topology/gtid_set.h"
+
+namespace wye::routing {
+
+/// The acknowledged frontier (routing.md 5): per GTID source the highest number that any client was told is committed.
+/// The one thing that workers share and change. Lock-free: a slot is claimed once per source and then only raised.
+///
+/// A commit may stay without a GTID in its answer (an implicit commit before an error, a lost connection). Then
+/// unreported_commit() makes every replica ineligible until the primary has been observed *after* that moment; what it had
+/// then is needed from there on.
+class Frontier {
+ public:
+  static constexpr std::size_t slots = 64;  // sources with commits through this proxy; a full table fails closed
+
+  /// Before the OK goes to the client. Any thread.
+  void raise(const topology::Gtid& gtid);
+  void raise(const topology::GtidSet& set);
+  void unreported_commit(base::TimePoint now);
+  bool covered_by(const topology::GtidSet& executed) const;
+  std::int64_t unreported_at() const { return unreported_at_.load(std::memory_order_acquire); }
+  bool overflowed() const { return overflowed_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Slot {
+    std::atomic<int> state{0};  // 0 free, 1 being claimed, 2 in use
+    topology::GtidSource source;
+    std::atomic<std::uint64_t> number{0};
+  };
+  Slot* slot_of(const topology::GtidSource& source);
+  std::array<Slot, slots> slots_;
+  std::atomic<std::int64_t> unreported_at_{INT64_MIN};  // Clock ticks
+  std::atomic<bool> overflowed_{false};
+};
+
+/// What a read of this worker needs: the frontier, and what the primary had after a commit that nobody reported. One worker.
+class FrontierNeed final : public Need {
+ public:
+  explicit FrontierNeed(Frontier& frontier) : frontier_(frontier) {}
+  /// With each new topology.
+  void observe(const topology::Topology& topology);
+  bool covered_by(const topology::Server& replica) const override;
+
+ private:
+  Frontier& frontier_;
+  std::shared_ptr<const topology::GtidSet> baseline_;  // what the primary had when first observed after `baseline_of_`
+  std::int64_t baseline_of_ = INT64_MIN;
+};
+
+}  // namespace wye::routing

@@ -1,0 +1,188 @@
+#include "proxy/session/flows/session_state.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace wye::session {
+
+const char* name(Pin pin) {
+  static constexpr const char* names[] = {"none",           "temporary_table",   "lock_tables",      "xa",
+                                          "handler",        "sticky_setting",    "untracked_setting", "next_transaction",
+                                          "set_option",     "replay_failed",     "unseen_text"};
+  return names[static_cast<std::size_t>(pin)];
+}
+
+bool moves_by_itself(std::string_view variable) {
+  static constexpr std::string_view names[] = {
+      "autocommit",  "error_count",      "gtid_next",        "identity",          "insert_id",
+      "in_transaction",                "last_gtid",        "last_insert_id",   "proxy_user",        "pseudo_slave_mode",
+      "pseudo_replica_mode",           "pseudo_thread_id", "rand_seed1",       "rand_seed2",        "skip_replication",
+      "sql_log_bin",                   "statement_id",     "timestamp",        "transaction_read_only", "tx_read_only",
+      "warning_count"};
+  return std::find(std::begin(names), std::end(names), variable) != std::end(names) || variable.starts_with("session_track_");
+}
+
+std::string quoted(std::string_view text, bool no_backslash_escapes) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') out += '\'';
+    if (c == '\\' && !no_backslash_escapes) out += '\\';
+    out += c;
+  }
+  return out += '\'';
+}
+
+void SessionState::before(const sql::Facts& facts) {
+  using sql::Effect;
+  if (facts.has(Effect::fx_temporary_table)) pin(Pin::temporary_table);
+  if (facts.has(Effect::fx_lock_tables)) pin(Pin::lock_tables);
+  if (facts.has(Effect::fx_xa)) pin(Pin::xa);
+  if (facts.has(Effect::fx_handler)) pin(Pin::handler);
+  if (facts.has(Effect::fx_sticky_setting)) pin(Pin::sticky_setting);
+  if (facts.has(Effect::fx_next_transaction)) {
+    next_transaction_ = true;
+  }
+}
+
+namespace {
+
+bool on(std::string_view value) { return value == "ON" || value == "1"; }
+
+bool is_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  bool digit = false, point = false;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      digit = true;
+    } else if (c == '.' && !point) {
+      point = true;
+    } else {
+      return false;
+    }
+  }
+  return digit;
+}
+
+// Values that are numbers in the tracker's text but strings to SET, and the reverse, are told apart by the variable's name where
+// the text alone does not: the trackers report text only.
+std::string assignment(std::string_view variable, std::string_view value, bool no_backslash_escapes) {
+  std::string sql = "@@session." + std::string(variable) + "=";
+  if (value.empty() && variable.starts_with("character_set_")) return sql + "NULL";
+  if (is_number(value) && variable != "time_zone" && variable != "sql_mode") return sql + std::string(value);
+  return sql + quoted(value, no_backslash_escapes);
+}
+
+}  // namespace
+
+void SessionState::set_variable(std::string_view variable, std::string_view value) {
+  if (variable.starts_with("session_track_")) {
+    // The client wants trackers of its own; wye needs its settings. Kept apart until clients' trackers are filtered by name.
+    wants_trackers_ = true;
+    pin(Pin::sticky_setting);
+    return;
+  }
+  if (moves_by_itself(variable) && variable != "transaction_read_only" && variable != "tx_read_only") return;
+  auto [it, inserted] = variables_.try_emplace(std::string(variable), value);
+  if (!inserted && it->second == value) return;
+  it->second = std::string(value);
+  ++version_;
+}
+
+void SessionState::apply_status(std::uint16_t status, bool from_primary) {
+  const std::uint16_t own = protocol::status::autocommit;
+  if (from_primary) {
+    status_ = status;
+  } else {
+    // autocommit is the session's, not that of a connection to a replica.
+    status_ = static_cast<std::uint16_t>((status & ~own) | (status_ & own));
+  }
+  if (next_transaction_ && !in_transaction()) next_transaction_ = false;
+}
+
+void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary) {
+  const bool had_next = next_transaction_;
+  apply_status(ok.status, from_primary);
+  if (facts != nullptr && facts->has(sql::Effect::fx_next_transaction)) next_transaction_ = had_next;
+  if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables) && pin_ == Pin::lock_tables) pin_ = Pin::none;
+  bool named = false, state_changed = false;
+  protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
+    switch (item.type) {
+      case protocol::TrackerType::system_variable:
+        named = true;
+        if (from_primary) set_variable(item.name, item.value);
+        break;
+      case protocol::TrackerType::schema:
+        named = true;
+        if (schema != item.value) {
+          schema = std::string(item.value);
+          ++version_;
+        }
+        break;
+      case protocol::TrackerType::state_change: state_changed = item.value != "0"; break;
+      default: break;
+    }
+  });
+  // A SET that changed something and named nothing: it can't be repeated elsewhere.
+  const bool set = facts != nullptr && facts->has(sql::Effect::fx_set_session);
+  if (from_primary && state_changed && !named && set && !facts->has(sql::Effect::fx_autocommit)) {
+    pin(Pin::untracked_setting);
+  }
+}
+
+void SessionState::after_error(const sql::Facts* facts) {
+  if (facts != nullptr && facts->has(sql::Effect::fx_next_transaction)) next_transaction_ = false;
+}
+
+void SessionState::reset() {
+  variables_.clear();
+  ++version_;
+  status_ = protocol::status::autocommit;
+  pin_ = Pin::none;
+  next_transaction_ = wants_trackers_ = false;
+}
+
+std::string SessionState::difference(ConnectionState& connection) const {
+  std::string sql;
+  // The SET is read under the sql_mode that the connection has now, not the one that it is about to get.
+  const auto mode = connection.variables.find("sql_mode");
+  const bool raw = mode != connection.variables.end() && mode->second.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
+  for (const auto& [variable, value] : variables_) {
+    if (moves_by_itself(variable)) continue;
+    const auto there = connection.variables.find(variable);
+    if (there != connection.variables.end() && there->second == value) continue;
+    sql += sql.empty() ? "SET " : ", ";
+    sql += assignment(variable, value, raw);
+    connection.variables[variable] = value;
+  }
+  connection.version = version_;
+  return sql;
+}
+
+void SessionState::fill(routing::SessionView& view) const {
+  view.in_transaction = in_transaction();
+  view.transaction_read_only = (status_ & protocol::status::in_transaction_readonly) != 0;
+  view.autocommit = (status_ & protocol::status::autocommit) != 0;
+  view.pinned = pin_ != Pin::none || next_transaction_;
+  const auto find = [this](std::string_view a, std::string_view b) {
+    auto it = variables_.find(a);
+    if (it == variables_.end()) it = variables_.find(b);
+    return it == variables_.end() ? std::string_view{} : std::string_view{it->second};
+  };
+  view.serializable = find("transaction_isolation", "tx_isolation") == "SERIALIZABLE";
+  view.session_read_only = on(find("transaction_read_only", "tx_read_only"));
+}
+
+void SessionState::fill(sql::Dialect& dialect) const {
+  dialect.no_backslash_escapes = (status_ & protocol::status::no_backslash_escapes) != 0;
+  if (const auto mode = variables_.find("sql_mode"); mode != variables_.end()) {
+    dialect.ansi_quotes = mode->second.find("ANSI_QUOTES") != std::string::npos;
+    dialect.ignore_space = mode->second.find("IGNORE_SPACE") != std::string::npos;
+    dialect.no_backslash_escapes = mode->second.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
+  }
+  if (const auto cs = variables_.find("character_set_client"); cs != variables_.end()) {
+    static constexpr std::string_view wide[] = {"gbk", "sjis", "cp932", "big5", "gb18030"};
+    dialect.multi_byte_with_backslash = std::find(std::begin(wide), std::end(wide), cs->second) != std::end(wide);
+  }
+}
+
+}  // namespace wye::session

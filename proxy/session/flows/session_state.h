@@ -1,0 +1,89 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "proxy/protocol/response_tracker.h"
+#include "proxy/routing/route.h"
+#include "proxy/sql/facts.h"
+
+namespace wye::session {
+
+using protocol::Bytes;
+using protocol::ByteView;
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+/// A prepared statement as one backend connection knows it.
+struct PreparedThere {
+  std::uint32_t id = 0;        // the server's
+  bool types_bound = false;    // an EXECUTE with parameter types went through here
+};
+
+/// What a backend connection has been told. Kept beside it; compared with what the session wants before each statement.
+struct ConnectionState {
+  std::string schema;
+  Variables variables;
+  std::uint64_t version = 0;   // of the SessionState that was last applied; 0: fresh
+  std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
+  void forget_session() {
+    variables.clear();
+    version = 0;
+    prepared.clear();
+  }
+};
+
+/// Why a session's reads stay on the primary until it is reset. Names are metric labels.
+enum class Pin : std::uint8_t { none, temporary_table, lock_tables, xa, handler, sticky_setting, untracked_setting, next_transaction, set_option, replay_failed, unseen_text, last };
+const char* name(Pin);
+
+/// What wye remembers of one session by value, and what it can't (pins). Pure. One owner.
+class SessionState {
+ public:
+  std::string schema;
+  std::uint8_t collation = 45;
+
+  /// A statement is about to run: note what its text does that no tracker reports.
+  void before(const sql::Facts& facts);
+  /// An OK/EOF of the client's own statement arrived from `primary` or a replica.
+  struct Change {
+    bool committed_unreported = false;  // see routing.md 5: no GTID although something may have been committed
+  };
+  void apply(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
+  void apply_status(std::uint16_t status, bool from_primary);
+  void after_error(const sql::Facts* facts);
+  void reset();  // COM_RESET_CONNECTION: keeps the schema
+
+  /// SQL that brings a connection to this state, empty if there is no difference. `connection.variables` becomes what will be true.
+  std::string difference(ConnectionState& connection) const;
+  bool differs(const ConnectionState& connection) const { return connection.version != version_; }
+
+  void pin(Pin why) {
+    if (pin_ == Pin::none) pin_ = why;
+  }
+  Pin pinned() const { return pin_; }
+  std::uint16_t status() const { return status_; }
+  bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
+  bool wants_trackers() const { return wants_trackers_; }
+  const Variables& variables() const { return variables_; }
+
+  void fill(routing::SessionView& view) const;
+  void fill(sql::Dialect& dialect) const;
+
+ private:
+  void set_variable(std::string_view variable, std::string_view value);
+  Variables variables_;
+  std::uint64_t version_ = 1;
+  std::uint16_t status_ = protocol::status::autocommit;
+  Pin pin_ = Pin::none;
+  bool next_transaction_ = false;
+  bool wants_trackers_ = false;
+};
+
+/// Session variables that change by themselves, or that only make sense on the connection where they were set: never replayed.
+bool moves_by_itself(std::string_view variable);
+/// 'it''s' with every byte that a server could misread escaped by doubling or backslash, per NO_BACKSLASH_ESCAPES.
+std::string quoted(std::string_view text, bool no_backslash_escapes);
+
+}  // namespace wye::session
