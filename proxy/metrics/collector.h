@@ -1,0 +1,34 @@
+#pragma once
+#include <prometheus/collectable.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/metrics/worker_metrics.h"
+
+namespace wye::metrics {
+
+/// Puts the workers' counts and the topology together, on the exporter's thread.
+/// The workers' metrics outlive it. `topology` is called on the exporter's thread: it must be safe there; null is no
+/// topology yet.
+class Collector final : public prometheus::Collectable {
+ public:
+  using TopologySource = std::function<std::shared_ptr<const topology::Topology>()>;
+  Collector(std::vector<const WorkerMetrics*> workers, TopologySource topology, std::string version);
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+  /// Prometheus' text format.
+  std::string text() const;
+  /// The live page's data: {version, epoch, uptime_s, sessions, statements: {primary, replica, session}, servers:
+  /// [...]}.
+  std::string state_json() const;
+
+ private:
+  std::vector<const WorkerMetrics*> workers_;
+  TopologySource topology_;
+  std::string version_;
+};
+
+}  // namespace wye::metrics
