@@ -25,13 +25,15 @@ int next_tracker(ByteView block, std::size_t& offset, std::vector<TrackerItem>& 
       item.skip(1);  // encoding specification: only 0 (text) exists
       [[fallthrough]];
     case TrackerType::schema:
-    case TrackerType::state_change:
     case TrackerType::transaction_characteristics:
     case TrackerType::transaction_state: {
       const std::string_view value = item.lenenc_string();
       items.push_back({type, {}, value});
       break;
     }
+    case TrackerType::state_change:  // the item is the flag, '1' or '0', without a length of its own
+      items.push_back({type, {}, base::chars_of(item.rest())});
+      break;
     default:
       // A tracker of a later server: handed on undecoded, so that who reads it can distrust the session.
       items.push_back({type, {}, base::chars_of(item.rest())});
