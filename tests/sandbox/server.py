@@ -21,7 +21,7 @@ def wait_until(condition, seconds, what, every=0.02):
             return value
         if time.monotonic() > end:
             raise SandboxError(f'{what() if callable(what) else what} (waited {seconds} s)')
-        time.sleep(every)
+        time.sleep(every)  # lint: poll
 
 
 def born(pid):

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# deadline: 240
+# flavours: mysql mariadb
+"""The sandbox does what the other tests rely on: replication, faults, recovery. No wye here."""
+import sys
+import time
+
+from sandbox import Sandbox, SandboxError, ServerError, wait_until
+
+
+def data_reaches_replicas(box):
+    with box.connect() as connection:
+        connection.query('CREATE TABLE t (id INT PRIMARY KEY, big LONGBLOB)')
+        connection.query("INSERT INTO t VALUES (1, REPEAT('x', 20000000))")
+        assert len(connection.query('SELECT big FROM t').rows[0][0]) == 20_000_000
+    box.sync()
+    for replica in box.replicas:
+        assert replica.value('SELECT COUNT(*) FROM shop.t') == '1'
+        assert replica.position() == box.primary.position()
+
+
+def replicas_are_read_only(box):
+    for replica in box.replicas:
+        assert not replica.is_writable()
+        with replica.connect(user='app', password='sandbox-app', database='shop') as connection:
+            try:
+                connection.query('INSERT INTO t VALUES (99, NULL)')
+            except ServerError as error:
+                assert error.code == 1290, error
+            else:
+                raise AssertionError(f'{replica.name} took a write')
+
+
+def semi_sync_acknowledges(box):
+    counter = {'mysql': 'Rpl_semi_sync_source_yes_tx', 'mariadb': 'Rpl_semi_sync_master_yes_tx'}[box.flavour.name]
+    read = lambda: int(box.primary.sql(f"SHOW GLOBAL STATUS LIKE '{counter}'")[0][1])
+    before = read()
+    box.primary.sql('INSERT INTO shop.t VALUES (2, NULL)')
+    assert read() == before + 1
+
+
+def lag_delays_one_replica(box):
+    slow, fast = box.replicas
+    slow.lag(3)
+    started = time.monotonic()
+    box.primary.sql('INSERT INTO shop.t VALUES (3, NULL)')
+    position = box.primary.position()
+    fast.wait_for(position)
+    assert slow.value('SELECT COUNT(*) FROM shop.t WHERE id = 3') == '0'
+    slow.wait_for(position)
+    assert time.monotonic() - started >= 2
+    slow.lag(0)
+
+
+def killed_servers_come_back(box):
+    box.replicas[1].kill()
+    box.primary.sql('INSERT INTO shop.t VALUES (4, NULL)')
+    box.primary.restart(kill=True)
+    assert box.primary.value('SELECT COUNT(*) FROM shop.t WHERE id = 4') == '1'
+    box.replicas[1].start()
+    box.wait_replicating()
+    box.sync()
+
+
+def frozen_server_is_silent(box):
+    server = box.replicas[0]
+    server.freeze()
+    try:
+        server.connect(timeout=1)
+    except OSError:
+        pass
+    else:
+        raise AssertionError('a frozen server answered')
+    server.thaw()
+    assert server.value('SELECT 1') == '1'
+
+
+def general_log_shows_statements(box):
+    server = box.replicas[0]
+    server.general_log()
+    server.value('SELECT 4711')
+    wait_until(lambda: 'SELECT 4711' in server.general_log_text(), 5, 'the general log stays empty')
+    server.general_log(False)
+
+
+def servers_die_with_the_sandbox(box):
+    box.stop()
+    assert all(server.pid is None for server in box.servers)
+    try:
+        Sandbox.open(box.folder)
+    except SandboxError:
+        return
+    raise AssertionError('a stopped sandbox opens')
+
+
+def main():
+    failed = 0
+    with Sandbox() as box:
+        for test in (data_reaches_replicas, replicas_are_read_only, semi_sync_acknowledges, lag_delays_one_replica,
+                     killed_servers_come_back, frozen_server_is_silent, general_log_shows_statements,
+                     servers_die_with_the_sandbox):
+            try:
+                test(box)
+                print(f'PASS {test.__name__}', flush=True)
+            except Exception as error:
+                failed += 1
+                print(f'FAIL {test.__name__}: {error!r}', flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
