@@ -14,6 +14,10 @@ namespace wye::manager {
 
 using topology::ServerId;
 
+namespace {
+constexpr base::milliseconds longest_wait{1000};  // between two tries of a server that doesn't answer
+}  // namespace
+
 struct Manager::Impl {
   Options options;
   Publish publish;
@@ -34,8 +38,8 @@ struct Manager::Impl {
 
   void say(Level level, const std::string& text) const noexcept;
   void watch(std::size_t id) noexcept;
-  void tick(std::size_t id);
-  void store(std::size_t id, base::Result<topology::Observation>);
+  bool tick(std::size_t id);
+  bool store(std::size_t id, base::Result<topology::Observation>);
   bool pause(base::TimePoint until);
   void plan_loop() noexcept;
   void plan_once();
@@ -56,21 +60,21 @@ bool Manager::Impl::pause(base::TimePoint until) {
   return !stopping;
 }
 
-void Manager::Impl::tick(std::size_t id) {
+bool Manager::Impl::tick(std::size_t id) {
   server::Connection& connection = *connections[id];
   const ServerSpec& spec = options.servers[id];
   // A connection that was lost says nothing of the server (idle time-out, KILL): only a new one that fails does.
   if (connection.connected()) {
-    auto seen = server::observe(connection);
+    auto seen = server::observe(connection, options.clock);
     if (seen || !server::is_unreachable(seen.error())) return store(id, std::move(seen));
     connection.close();
   }
   if (auto done = connection.connect(spec.address, options.login, options.connect); !done)
     return store(id, done.error());
-  store(id, server::observe(connection));
+  return store(id, server::observe(connection, options.clock));
 }
 
-void Manager::Impl::store(std::size_t id, base::Result<topology::Observation> seen) {
+bool Manager::Impl::store(std::size_t id, base::Result<topology::Observation> seen) {
   const std::lock_guard lock{mutex};
   plan::Sight& sight = sights[id];
   if (seen) {
@@ -83,19 +87,24 @@ void Manager::Impl::store(std::size_t id, base::Result<topology::Observation> se
   }
   dirty = true;
   changed.notify_all();
+  return !sight.failure;
 }
 
 void Manager::Impl::watch(std::size_t id) noexcept {
   const server::LibraryThread library;
+  base::milliseconds wait = options.interval;
   base::TimePoint next = options.clock();
   do {
+    bool answered = false;
     try {
-      tick(id);
+      answered = tick(id);
     } catch (const std::exception& error) {
       say(Level::error,
           "event=observe_failed server=" + quoted(options.servers[id].name) + " error=" + quoted(error.what()));
     }
-    next = std::max(next + options.interval, options.clock());  // after a hang: no burst of ticks to catch up
+    // Ten failed logins a second would fill a server's log and set off its guards.
+    wait = answered ? options.interval : std::max(options.interval, std::min(wait * 2, longest_wait));
+    next = std::max(next + wait, options.clock());  // after a hang: no burst of ticks to catch up
   } while (pause(next));
   connections[id]->close();
 }

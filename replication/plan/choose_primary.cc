@@ -147,23 +147,25 @@ bool refuses(const Sight& sight) { return sight.failure && sight.failure->kind =
 
 std::optional<ServerId> find_source(const Channel& channel, const Settings& settings,
                                     const std::vector<Sight>& sights) {
-  // By identity where it is known; names and addresses can be written in several ways.
+  std::optional<ServerId> by_name;
   for (std::size_t i = 0; i < sights.size(); ++i) {
-    const auto& seen = sights[i].observation;
-    if (!seen) continue;
-    if (!channel.source_uuid.empty() && channel.source_uuid == seen->uuid) return static_cast<ServerId>(i);
-    if (channel.source_uuid.empty() && seen->uuid.empty() && channel.source_server_number != 0 &&
-        channel.source_server_number == seen->server_number)
-      return static_cast<ServerId>(i);
-  }
-  if (!channel.source_uuid.empty()) return std::nullopt;
-  for (std::size_t i = 0; i < sights.size(); ++i) {
+    const auto id = static_cast<ServerId>(i);
+    const Observation* seen = sights[i].observation.get();
+    // By identity where both sides are known; names and addresses can be written in several ways, and be taken over.
+    if (seen != nullptr && !channel.source_uuid.empty() && !seen->uuid.empty()) {
+      if (channel.source_uuid == seen->uuid) return id;
+      continue;
+    }
+    if (seen != nullptr && channel.source_server_number != 0 && seen->server_number != 0) {
+      if (channel.source_server_number == seen->server_number) return id;
+      continue;
+    }
     const topology::Address& address = settings.servers[i].address;
-    if (address.path.empty() && address.port == channel.source_port && address.host == channel.source_host)
-      return static_cast<ServerId>(i);
-    if (sights[i].observation && is_named(*sights[i].observation, channel)) return static_cast<ServerId>(i);
+    const bool at_address =
+        address.path.empty() && address.port == channel.source_port && address.host == channel.source_host;
+    if (!by_name && (at_address || (seen != nullptr && is_named(*seen, channel)))) by_name = id;
   }
-  return std::nullopt;
+  return by_name;
 }
 
 Choice choose_primary(const Settings& settings, const std::vector<Sight>& sights, const Memory& memory,

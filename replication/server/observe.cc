@@ -64,7 +64,7 @@ base::Status read_identity(Connection& connection, Connection::Memo& memo) {
   return base::Ok{};
 }
 
-base::Status read_slow(Connection& connection, Connection::Memo& memo) {
+base::Status read_slow(Connection& connection, Connection::Memo& memo, base::TimePoint now) {
   std::string sql = "SELECT @@global.server_id AS id, @@hostname AS hostname, @@port AS port";
   sql += ", @@report_host AS report_host, @@report_port AS report_port";
   if (!is_mariadb(memo.version)) sql += ", @@server_uuid AS uuid, @@global.gtid_mode AS gtid_mode";
@@ -98,7 +98,7 @@ base::Status read_slow(Connection& connection, Connection::Memo& memo) {
         memo.semi_replica_enabled = is_on(value);
     }
   }
-  memo.slow_at = base::Clock::now();
+  memo.slow_at = now;
   return base::Ok{};
 }
 
@@ -208,20 +208,21 @@ base::Status read_channels(const Table& status, Flavour flavour, Observation& se
   return base::Ok{};
 }
 
-base::Result<Observation> observe(Connection& connection) {
+base::Result<Observation> observe(Connection& connection, const Clock& clock) {
   Connection::Memo& memo = connection.memo();
   if (!memo.known) {
     if (auto done = read_identity(connection, memo); !done) return done.error();
   }
-  if (memo.slow_at == base::TimePoint{} || base::Clock::now() - memo.slow_at >= slow_interval) {
-    if (auto done = read_slow(connection, memo); !done) return done.error();
+  const base::TimePoint now = clock();
+  if (memo.slow_at == base::TimePoint{} || now - memo.slow_at >= slow_interval) {
+    if (auto done = read_slow(connection, memo, now); !done) return done.error();
   }
   Observation seen;
   copy_identity(memo, seen);
   const std::string sql = tick_statement(memo.version);
-  seen.began = base::Clock::now();
+  seen.began = clock();
   auto answer = connection.query(sql);
-  seen.ended = base::Clock::now();
+  seen.ended = clock();
   if (!answer) return answer.error();
   if (answer->size() != 2 || answer->front().rows.size() != 1) return wrong_answer("replication state");
   const Table& state = (*answer)[0];

@@ -1,9 +1,14 @@
 #pragma once
+#include <functional>
+
+#include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "replication/server/connection.h"
 #include "replication/topology/observation.h"
 
 namespace wye::server {
+
+using Clock = std::function<base::TimePoint()>;
 
 /// Asks one server what it is and how far it has come. One round trip (three on a new connection, two every five
 /// seconds). Blocks up to the connection's read time-out. Known: MySQL 5.6 and later, 26.x included; MariaDB 10.6 and
@@ -12,7 +17,7 @@ namespace wye::server {
 /// Grants that the account needs (nothing else; it reads no user's data):
 ///   MySQL 5.6, 5.7, 8.x, 9.x, 26.x:  GRANT REPLICATION CLIENT ON *.* TO 'wye'@'...';
 ///   MariaDB 10.6 and later:          GRANT REPLICA MONITOR ON *.* TO 'wye'@'...';   (SLAVE MONITOR is the same)
-base::Result<topology::Observation> observe(Connection&);
+base::Result<topology::Observation> observe(Connection&, const Clock& clock = base::Clock::now);
 
 /// The same from the tables that the server answered; pure, for tests. `status` is SHOW REPLICA STATUS in any spelling.
 base::Status read_channels(const Table& status, topology::Flavour, topology::Observation&);
