@@ -69,7 +69,12 @@ enum Effect : std::uint32_t {
   fx_kill = 1u << 21,
   fx_explain_route = 1u << 22,    // EXPLAIN ROUTE <sql>: answered by wye itself
   fx_shutdown_or_unseen = 1u << 23,
+  fx_read_write_transaction = 1u << 25,  // START TRANSACTION READ WRITE, which overrides a session's READ ONLY
+  fx_calc_found_rows = 1u << 24,   // SELECT SQL_CALC_FOUND_ROWS: the next FOUND_ROWS() asks the connection that ran it
 };
+
+/// The effects as words ("user_variable", ...), for EXPLAIN and tests: name of the lowest bit of a single-bit mask.
+const char* name(Effect);
 
 /// A hint: a comment at the very start, /* wye: primary, max_lag=200ms */ (routing.md 6).
 struct Hint {

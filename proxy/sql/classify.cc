@@ -1,0 +1,54 @@
+#include "proxy/sql/facts.h"
+#include "proxy/sql/hint.h"
+#include "proxy/sql/statement.h"
+
+namespace wye::sql {
+namespace {
+
+/// Joins one more statement of the packet into the facts. The strongest Why wins; what only mixes harmless verbs is
+/// called several_statements.
+void join(Facts& facts, const Verdict& verdict) {
+  facts.several = true;
+  facts.effects |= verdict.effects;
+  facts.replica_ok = facts.replica_ok && verdict.replica_ok;
+  const bool mixed = facts.kind != verdict.kind;
+  if (strength(verdict.why) > strength(facts.why)) facts.why = verdict.why;
+  if (!mixed) return;
+  const bool unknown = facts.kind == Kind::unknown || verdict.kind == Kind::unknown;
+  facts.kind = unknown ? Kind::unknown : Kind::write;
+  if (strength(facts.why) < strength(Why::several_statements)) facts.why = Why::several_statements;
+}
+
+}  // namespace
+
+Facts classify(std::string_view text, const Dialect& dialect) {
+  Facts facts;
+  facts.hint = parse_hint(text);
+  TokenStream tokens{text, dialect};
+  bool first = true;
+  while (true) {
+    while (tokens.now().is(';')) tokens.advance();
+    if (tokens.now().kind == TokenKind::end) break;
+    const Verdict verdict = Statement{tokens, dialect}.run();
+    if (first) {
+      facts.kind = verdict.kind;
+      facts.why = verdict.why;
+      facts.effects = verdict.effects;
+      facts.replica_ok = verdict.replica_ok;
+      facts.verb = verdict.verb;
+      first = false;
+    } else {
+      join(facts, verdict);
+    }
+    if (tokens.at_text_end()) break;
+  }
+  if (first) {
+    facts.kind = Kind::empty;
+    facts.why = Why::empty_statement;
+  }
+  if (facts.several && !(facts.kind == Kind::read || facts.kind == Kind::empty))
+    facts.effects |= fx_may_commit_unreported;
+  return facts;
+}
+
+}  // namespace wye::sql

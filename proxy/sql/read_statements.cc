@@ -1,0 +1,188 @@
+#include "proxy/sql/statement.h"
+
+namespace wye::sql {
+namespace {
+
+/// Does a statement that EXPLAIN takes begin here? Otherwise EXPLAIN stands for DESCRIBE table.
+bool begins_statement(const Token& token) {
+  if (token.is('(')) return true;
+  switch (token.word) {
+    case Word::SELECT:
+    case Word::TABLE:
+    case Word::VALUES:
+    case Word::WITH:
+    case Word::INSERT:
+    case Word::REPLACE:
+    case Word::UPDATE:
+    case Word::DELETE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// EXPLAIN ROUTE takes every statement; but "EXPLAIN route" and "EXPLAIN route id" describe a table of that name.
+bool begins_route(const Token& next, const Token& after) {
+  if (next.is('(') || begins_statement(next)) return true;
+  if (next.kind != TokenKind::word || next.word == Word::none) return false;
+  const bool alone = after.kind == TokenKind::end || after.is(';');
+  return !alone || next.is(Word::COMMIT) || next.is(Word::ROLLBACK) || next.is(Word::BEGIN);
+}
+
+}  // namespace
+
+void Statement::read() {
+  become(Kind::read, Why::plain_read);
+  while (tokens_.now().is('(')) scanner_.step();
+  switch (tokens_.now().word) {
+    case Word::SELECT:
+    case Word::VALUES:
+    case Word::TABLE:
+    case Word::WITH:
+      return;
+    default:
+      return unknown();
+  }
+}
+
+void Statement::explain() {
+  const bool full_word = tokens_.now().is(Word::EXPLAIN);
+  tokens_.advance();
+  become(Kind::read, Why::plain_read);
+  if (full_word && tokens_.now().is(Word::ROUTE) && begins_route(tokens_.ahead(), tokens_.ahead(2))) {
+    scanner_.add(fx_explain_route);
+    scanner_.scan_rest();
+    return become(Kind::read, Why::route_explain);
+  }
+  bool analyze = false;
+  while (true) {
+    const Token& now = tokens_.now();
+    const Token& next = tokens_.ahead();
+    if (now.is(Word::ANALYZE)) {
+      analyze = true;
+    } else if (now.is(Word::FORMAT) && next.is('=')) {
+      tokens_.advance();
+      tokens_.advance();
+    } else if (now.is(Word::INTO) && next.kind == TokenKind::user_variable) {
+      scanner_.step();
+      scanner_.step();
+      continue;
+    } else if (now.is(Word::FOR) && (next.is(Word::SCHEMA) || next.is(Word::DATABASE))) {
+      tokens_.advance();
+      tokens_.advance();
+    } else if (now.is(Word::FOR) && next.is(Word::CONNECTION)) {
+      return scanner_.raise(Why::show_server);
+    } else if (!((now.is(Word::EXTENDED) || now.is(Word::PARTITIONS)) && begins_statement(next))) {
+      break;
+    }
+    tokens_.advance();
+  }
+  if (begins_statement(tokens_.now())) return explain_inner(analyze);
+  if (analyze || !tokens_.now().is_name()) return unknown();
+  describe_table();
+}
+
+/// The plan of a read has the facts of the read. A write's plan changes nothing, but ANALYZE runs it.
+void Statement::explain_inner(bool analyze) {
+  tokens_.begin_statement();
+  dispatch();
+  scanner_.scan_rest();
+  const bool writes = kind_ == Kind::write || (kind_ == Kind::read && scanner_.writes());
+  if (!writes) return;
+  if (analyze) return become(Kind::write, Why::write);
+  scanner_.forget_writes();
+  become(Kind::read, Why::plain_read);
+  scanner_.raise(Why::show_server);  // a read-only server refuses it, and the primary's plan is the one that counts
+}
+
+void Statement::describe_table() {
+  scanner_.add(fx_mentions_table);
+  scanner_.in_show();  // a column may follow, or a pattern: no expression
+}
+
+/// ANALYZE TABLE is maintenance; MariaDB's ANALYZE SELECT runs the statement and shows the plan.
+void Statement::analyze() {
+  tokens_.advance();
+  if (tokens_.now().is(Word::FORMAT) && tokens_.ahead().is('=')) {
+    tokens_.advance();
+    tokens_.advance();
+    tokens_.advance();
+  }
+  const bool runs = begins_statement(tokens_.now()) && !tokens_.now().is(Word::TABLE);
+  if (runs) return explain_inner(true);
+  become(Kind::write, Why::ddl, fx_may_commit_unreported);
+  scanner_.functions_only_after(Word::SELECT);
+}
+
+void Statement::get_diagnostics() {
+  tokens_.advance();
+  if (!accept(Word::CURRENT)) accept(Word::STACKED);
+  if (!tokens_.now().is(Word::DIAGNOSTICS)) return unknown();
+  become(Kind::read, Why::plain_read, fx_previous_result);
+  // Reads the diagnostics area into user variables: both belong to the connection that ran the statement before.
+  scanner_.scan_rest();
+  scanner_.raise(Why::previous_statement_value);
+}
+
+/// What is the same on every server may go to a replica; the rest, and what isn't known, tells of one server.
+void Statement::show() {
+  tokens_.advance();
+  become(Kind::read, Why::plain_read);
+  scanner_.in_show();
+  scanner_.in_accounts();
+  while (tokens_.now().is(Word::FULL) || tokens_.now().is(Word::EXTENDED)) tokens_.advance();
+  const Token& what = tokens_.now();
+  const Token& next = tokens_.ahead();
+  bool same_everywhere = false;
+  switch (what.word) {
+    case Word::TABLES:
+    case Word::DATABASES:
+    case Word::SCHEMAS:
+    case Word::COLUMNS:
+    case Word::FIELDS:
+    case Word::INDEX:
+    case Word::INDEXES:
+    case Word::KEYS:
+    case Word::TRIGGERS:
+    case Word::CHARSET:
+    case Word::COLLATION:
+    case Word::AUTHORS:
+    case Word::CONTRIBUTORS:
+      same_everywhere = true;
+      break;
+    case Word::CHARACTER:
+      same_everywhere = next.is(Word::SET);
+      break;
+    case Word::TABLE:
+    case Word::FUNCTION:
+    case Word::PROCEDURE:
+    case Word::PACKAGE:
+      same_everywhere = next.is(Word::STATUS) || what.is(Word::PACKAGE);
+      break;
+    case Word::CREATE:  // an event's status and an account are of one server
+      same_everywhere = next.is(Word::TABLE) || next.is(Word::VIEW) || next.is(Word::DATABASE) ||
+                        next.is(Word::SCHEMA) || next.is(Word::PROCEDURE) || next.is(Word::FUNCTION) ||
+                        next.is(Word::TRIGGER) || next.is(Word::PACKAGE);
+      tokens_.advance();  // CREATE is no write here
+      break;
+    case Word::WARNINGS:
+    case Word::ERRORS:
+      scanner_.add(fx_previous_result);
+      return scanner_.raise(Why::previous_statement_value);
+    default:
+      break;
+  }
+  if (tokens_.now().kind == TokenKind::word && tokens_.now().text.size() == 5 && next.is('(')) {
+    // SHOW COUNT(*) WARNINGS | ERRORS
+    while (!tokens_.at_statement_end() && !tokens_.now().is(Word::WARNINGS) && !tokens_.now().is(Word::ERRORS)) {
+      tokens_.advance();
+    }
+    if (!tokens_.at_statement_end()) {
+      scanner_.add(fx_previous_result);
+      return scanner_.raise(Why::previous_statement_value);
+    }
+  }
+  if (!same_everywhere) scanner_.raise(Why::show_server);
+}
+
+}  // namespace wye::sql
