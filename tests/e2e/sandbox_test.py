@@ -5,7 +5,7 @@
 import sys
 import time
 
-from sandbox import Sandbox, SandboxError, ServerError, wait_until
+from sandbox import Connection, Sandbox, SandboxError, ServerError, wait_until
 
 
 def data_reaches_replicas(box):
@@ -83,6 +83,31 @@ def general_log_shows_statements(box):
     server.general_log(False)
 
 
+def a_cut_server_hears_nothing(box):
+    primary, replica = box.servers[:2]
+    with Connection('127.0.0.1', replica.public_port, 'app', 'sandbox-app', 'shop', timeout=1) as open_one:
+        assert open_one.query('SELECT 1').rows == [('1',)]
+        box.links.cut(replica.name)
+        for attempt in (lambda: open_one.query('SELECT 2'),
+                        lambda: Connection('127.0.0.1', replica.public_port, 'app', 'sandbox-app', timeout=1)):
+            try:
+                attempt()
+            except OSError:
+                continue
+            raise AssertionError('bytes moved through a cut')
+        primary.sql('INSERT INTO shop.t VALUES (5, NULL)')  # the other replica acknowledges it
+        position = primary.position()
+        box.servers[2].wait_for(position)
+        assert replica.value('SELECT COUNT(*) FROM shop.t WHERE id = 5') == '0'
+        box.links.heal()
+        replica.wait_for(position)
+    box.links.cut('db2', 'db1', reset=True)
+    Connection('127.0.0.1', replica.public_port, 'app', 'sandbox-app', timeout=5).close()
+    wait_until(lambda: replica.replication()['io'] != 'Yes', 20, 'a reset link still replicates')
+    box.links.heal()
+    box.wait_replicating()
+
+
 def servers_die_with_the_sandbox(box):
     box.stop()
     assert all(server.pid is None for server in box.servers)
@@ -95,10 +120,10 @@ def servers_die_with_the_sandbox(box):
 
 def main():
     failed = 0
-    with Sandbox() as box:
+    with Sandbox(links=True) as box:
         for test in (data_reaches_replicas, replicas_are_read_only, semi_sync_acknowledges, lag_delays_one_replica,
                      killed_servers_come_back, frozen_server_is_silent, general_log_shows_statements,
-                     servers_die_with_the_sandbox):
+                     a_cut_server_hears_nothing, servers_die_with_the_sandbox):
             try:
                 test(box)
                 print(f'PASS {test.__name__}', flush=True)

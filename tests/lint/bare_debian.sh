@@ -21,14 +21,14 @@ root=$folder/root
 say "making a clean Debian 12 in $root"
 https=$(grep -rhoE 'https://' /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1 || true)
 mmdebstrap --quiet --variant=minbase ${https:+--include=ca-certificates} bookworm "$root"
-[ -n "$https" ] && cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/" && cp -a /usr/local/share/ca-certificates "$root/usr/local/share/"
+if [ -n "$https" ]; then cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/"; fi
 
 # How this machine reaches its package mirror is this machine's business: copied at run time, never written down.
 rm -f "$root/etc/apt/sources.list"
 for part in sources.list sources.list.d auth.conf auth.conf.d trusted.gpg.d keyrings; do
-  [ -e "/etc/apt/$part" ] && cp -a "/etc/apt/$part" "$root/etc/apt/"
+  if [ -e "/etc/apt/$part" ]; then cp -a "/etc/apt/$part" "$root/etc/apt/"; fi
 done
-grep -lE '^ *Acquire' /etc/apt/apt.conf.d/* /etc/apt/apt.conf 2>/dev/null | while read -r file; do cp -a "$file" "$root$file"; done
+{ grep -lE '^ *Acquire' /etc/apt/apt.conf.d/* /etc/apt/apt.conf 2>/dev/null || true; } | while read -r file; do cp -a "$file" "$root$file"; done
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 
 git clone --quiet --no-hardlinks . "$root/src"

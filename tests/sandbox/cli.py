@@ -6,10 +6,11 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import mysqlroot
 from client import ServerError
-from sandbox import REPOSITORY, Sandbox, SandboxError
+from sandbox import MARK, REPOSITORY, Sandbox, SandboxError
 
 
 def say(text):
@@ -27,6 +28,7 @@ def parser():
         command.add_argument('--wye', help='path of the wye binary; without it: servers only')
         command.add_argument('--wye-port', type=int, help='port of wye (default: a free one)')
         command.add_argument('--no-semi-sync', action='store_true')
+        command.add_argument('--links', action='store_true', help='let servers be cut off')
         command.add_argument('--pool-mb', type=int, default=64, help="each server's buffer pool")
     for name, text in (('stop', 'end all of it; the data is thrown away'), ('status', 'one line a server'),
                        ('env', 'the variables for scripts'), ('install', 'only fetch the MySQL server')):
@@ -41,6 +43,11 @@ def parser():
         command = commands.add_parser(name, help=text)
         command.add_argument('server')
         command.add_argument(argument)
+    command = commands.add_parser('cut', help='cut a server off (needs --links at the start)')
+    command.add_argument('server')
+    command.add_argument('other', nargs='?', default='*', help="from whom: another server, 'clients'; default: from all")
+    command.add_argument('--reset', action='store_true', help='reset the connections instead of silence')
+    commands.add_parser('heal', help='end all cuts')
     return top
 
 
@@ -106,17 +113,13 @@ def watch(box, stopping):
 
 def make(options, detached):
     return Sandbox(options.flavour, options.replicas, options.wye, options.dir, wye_port=options.wye_port,
-                   semi_sync=not options.no_semi_sync, pool_mb=options.pool_mb, detached=detached, say=say)
+                   semi_sync=not options.no_semi_sync, pool_mb=options.pool_mb, links=options.links, detached=detached, say=say)
 
 
 def start(options):
     box = make(options, detached=True)
     started = time.monotonic()
-    try:
-        box.start()
-    except BaseException:
-        box.destroy()
-        raise
+    box.start()
     say(f'ready after {time.monotonic() - started:.1f} s')
     print_endpoint(box)
 
@@ -126,14 +129,22 @@ def up(options):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
     box = make(options, detached=False)
+    box.start()
     try:
-        box.start()
         print_endpoint(box)
         watch(box, stopping)
         say('stopping')
-        box.stop()
     finally:
-        box.destroy()
+        box.stop()
+
+
+def network(box, options):
+    if not box.links:
+        raise SandboxError('this sandbox was started without --links')
+    if options.command == 'cut':
+        box.links.cut(options.server, options.other, options.reset)
+    else:
+        box.links.heal()
 
 
 def act(box, options):
@@ -160,12 +171,16 @@ def run(options):
         start(options)
     elif options.command == 'up':
         up(options)
+    elif options.command == 'stop' and not (Path(options.dir) / MARK).exists():
+        say(f'nothing runs in {options.dir}')
     else:
         box = Sandbox.open(options.dir, say)
         if options.command == 'stop':
             box.stop()
         elif options.command == 'status':
             print('\n'.join(status_texts(box)))
+        elif options.command in ('cut', 'heal'):
+            network(box, options)
         elif options.command == 'env':
             print((box.folder / 'env').read_text(), end='')
         else:

@@ -30,10 +30,10 @@ class Flavour:
             'secure_file_priv': '', 'max_allowed_packet': '64M', **self.process_safe,
         }
 
-    def replicating(self, server_id, port, primary, semi_sync, semi_sync_timeout):
+    def replicating(self, server_id, primary, semi_sync, semi_sync_timeout):
         return {
-            'port': port, 'server_id': server_id, 'report_host': '127.0.0.1', 'report_port': port,
-            'log_bin': 'binlog', 'relay_log': 'relay', 'relay_log_recovery': 'ON',
+            'server_id': server_id, 'report_host': '127.0.0.1', 'log_bin': 'binlog', 'relay_log': 'relay',
+            'relay_log_recovery': 'ON',
             **({'rpl_semi_sync_%s_enabled' % self.source: 'ON',
                 'rpl_semi_sync_%s_timeout' % self.source: semi_sync_timeout} if semi_sync and primary else {}),
             **({'rpl_semi_sync_%s_enabled' % self.replica: 'ON'} if semi_sync else {}),
@@ -60,8 +60,8 @@ class MySql(Flavour):
                 'performance_schema_digests_size': 2000,
                 'plugin_load_add': 'semisync_source.so;semisync_replica.so'}
 
-    def replicating(self, server_id, port, primary, semi_sync, semi_sync_timeout):
-        return {**super().replicating(server_id, port, primary, semi_sync, semi_sync_timeout),
+    def replicating(self, server_id, primary, semi_sync, semi_sync_timeout):
+        return {**super().replicating(server_id, primary, semi_sync, semi_sync_timeout),
                 'gtid_mode': 'ON', 'enforce_gtid_consistency': 'ON', 'super_read_only': 'OFF' if primary else 'ON'}
 
     def initialize(self, config, datadir, log):
@@ -120,9 +120,9 @@ class MariaDb(Flavour):
     def common(self, datadir, pool_mb):
         return {**super().common(datadir, pool_mb), 'innodb_log_file_size': '64M', 'performance_schema': 'ON'}
 
-    def replicating(self, server_id, port, primary, semi_sync, semi_sync_timeout):
+    def replicating(self, server_id, primary, semi_sync, semi_sync_timeout):
         after_sync = {'rpl_semi_sync_master_wait_point': 'AFTER_SYNC'} if semi_sync else {}
-        values = super().replicating(server_id, port, primary, semi_sync, semi_sync_timeout)
+        values = super().replicating(server_id, primary, semi_sync, semi_sync_timeout)
         return {**values, **after_sync, 'binlog_format': 'ROW', 'gtid_strict_mode': 'ON', 'log_slave_updates': 'ON',
                 'read_only': 'OFF' if primary else 'ON'}
 

@@ -24,6 +24,7 @@ import flavours
 import ports
 from client import Connection, ServerError
 from flavours import SandboxError
+from links import Links
 from server import Server, wait_until
 from template import template
 from wyeprocess import WyeProcess
@@ -35,11 +36,14 @@ MARK = 'sandbox.json'
 
 
 class Sandbox:
+    _keep_logs = False
+
     def __init__(self, flavour=None, replicas=2, wye=None, folder=None, wye_config=None, wye_port=None, semi_sync=True,
-                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, detached=False, say=None):
+                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, say=None):
         """Nothing runs before start() (or `with`). `wye`: path of the binary, True for $WYE_BIN or build/release/wye, None for
         servers only. `folder`: None makes one below build/sandboxes, and removes it at the end. `flavour`: mysql (default, or
-        $WYE_FLAVOUR) | mariadb. `wye_config`: nested values over the generated ones. `server_options`: more lines for my.cnf."""
+        $WYE_FLAVOUR) | mariadb. `wye_config`: nested values over the generated ones. `server_options`: more lines for my.cnf.
+        `links`: the servers can be cut off (box.links.cut('db1'); see links.py)."""
         self._say = say or (lambda text: None)
         self.flavour = flavours.flavour(flavour or os.environ.get('WYE_FLAVOUR', 'mysql'), say)
         self._own_folder = folder is None
@@ -52,16 +56,17 @@ class Sandbox:
         self._semi_sync, self._semi_sync_timeout = semi_sync, semi_sync_timeout_ms
         self._pool_mb, self._server_options = pool_mb, server_options or {}
         count = replicas + 1
-        taken = ports.take(count + 2)
-        self.servers = [self._server(f'db{i + 1}', taken[i], i + 1) for i in range(count)]
+        taken = ports.take(2 * count + 3)
+        self.servers = [self._server(f'db{i + 1}', taken[i], i + 1, taken[count + i] if links else None) for i in range(count)]
+        self.links = Links(self.folder, self.servers, taken[-3]) if links else None
         self.wye = None
         self._wye_config = wye_config
         if wye:
             binary = os.environ.get('WYE_BIN', REPOSITORY / 'build/release/wye') if wye is True else wye
             self.wye = WyeProcess(self.folder, Path(binary).resolve(), wye_port or taken[-2], taken[-1])
 
-    def _server(self, name, port, server_id):
-        return Server(name, self.folder / name, self.flavour, port, server_id)
+    def _server(self, name, port, server_id, public_port=None):
+        return Server(name, self.folder / name, self.flavour, port, server_id, public_port)
 
     @classmethod
     def open(cls, folder, say=None):
@@ -75,33 +80,57 @@ class Sandbox:
         box.flavour, box.folder = flavours.flavour(known['flavour'], say), Path(folder).resolve()
         box.servers = [box._server(*entry) for entry in known['servers']]
         box.wye = WyeProcess(box.folder, *known['wye']) if known['wye'] else None
+        box.links = Links(box.folder, box.servers, known['links']) if known['links'] else None
         return box
 
     def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.destroy()
-            raise
+        return self.start()
 
     def __exit__(self, kind, *_):
+        self._keep_logs = kind is not None
         try:
             self.stop(check=kind is None)
+        except SandboxError:
+            self._keep_logs = True
+            raise
         finally:
-            if self._own_folder and (kind is None or not os.environ.get('WYE_KEEP')):
+            if self._own_folder and not self._keep_logs:
                 shutil.rmtree(self.folder, ignore_errors=True)
+            elif self._keep_logs:
+                print(f'sandbox: the logs are in {self.folder}', file=sys.stderr)
 
     # life
 
     def start(self):
-        if (self.folder / MARK).exists():
-            raise SandboxError(f'{self.folder} holds a sandbox already: stop it first')
+        self._clear_dead()
         data = template(self.flavour, self._say)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remember()
+        try:
+            self._start(data)
+        except BaseException:
+            self._keep_logs = True
+            self.destroy()
+            raise
+        return self
+
+    def _clear_dead(self):
+        """Removes what a sandbox in the same folder left when the machine went down; refuses if it runs."""
+        if not (self.folder / MARK).exists():
+            return
+        old = Sandbox.open(self.folder)
+        if any(server.pid for server in old.servers) or old.wye and old.wye.pid:
+            raise SandboxError(f'a sandbox runs already in {self.folder}: stop it first')
+        old.destroy()
+
+    def _start(self, data):
         if not self._detached:
             self._reaper = subprocess.Popen([sys.executable, str(Path(__file__).with_name('reaper.py')), str(self.folder)],
                                             stdin=subprocess.PIPE, start_new_session=True)
+        if self.wye:
+            self.wye.check_binary()
+        if self.links:
+            self.links.start()
         self._say(f'starting {len(self.servers)} {self.flavour.name} {self.flavour.version} servers')
         for server in self.servers:
             server.create(data, self._server_values(server))
@@ -116,18 +145,18 @@ class Sandbox:
             self.wye.create(self.servers, self._wye_config)
             self.wye.start()
         self.write_env()
-        return self
 
     def _server_values(self, server):
         primary = server is self.servers[0]
-        return {**self.flavour.common(server.datadir, self._pool_mb),
-                **self.flavour.replicating(server.server_id, server.port, primary, self._semi_sync,
+        return {**self.flavour.common(server.datadir, self._pool_mb), 'port': server.port, 'report_port': server.public_port,
+                **self.flavour.replicating(server.server_id, primary, self._semi_sync,
                                            self._semi_sync_timeout), **self._server_options}
 
     def _remember(self):
-        servers = [(s.name, s.port, s.server_id) for s in self.servers]
+        servers = [(s.name, s.port, s.server_id, s.public_port) for s in self.servers]
         wye = (str(self.wye.binary), self.wye.port, int(self.wye.metrics.rpartition(':')[2])) if self.wye else None
-        (self.folder / MARK).write_text(json.dumps({'flavour': self.flavour.name, 'servers': servers, 'wye': wye}))
+        (self.folder / MARK).write_text(json.dumps({'flavour': self.flavour.name, 'servers': servers, 'wye': wye,
+                                                    'links': self.links.control_port if self.links else None}))
 
     def wait_replicating(self, seconds=30):
         """Until every replica's threads run and, with semi-sync, the primary counts all of them."""
@@ -150,7 +179,7 @@ class Sandbox:
             except SandboxError as error:
                 trouble = error
         self._kill_servers()
-        (self.folder / MARK).unlink(missing_ok=True)
+        self._forget()
         if check and trouble:
             raise trouble
         if check and code:
@@ -160,18 +189,24 @@ class Sandbox:
         for server in self.servers:
             server.process.send(signal.SIGKILL)
         for server in self.servers:
-            server.remove()
+            server.remove(self._keep_logs)
+        if self.links:
+            self.links.process.end(signal.SIGKILL)
         if self._reaper:
             self._reaper.stdin.close()
             self._reaper.wait()
             self._reaper = None
+
+    def _forget(self):
+        for leftover in (MARK, 'env', self.client.name):
+            (self.folder / leftover).unlink(missing_ok=True)
 
     def destroy(self):
         """Ends everything at once, wye too."""
         if self.wye:
             self.wye.kill()
         self._kill_servers()
-        (self.folder / MARK).unlink(missing_ok=True)
+        self._forget()
 
     # use
 

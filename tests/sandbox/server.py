@@ -119,6 +119,7 @@ class Server:
         return self.process.pid
 
     def create(self, template, values):
+        shutil.rmtree(self.folder, ignore_errors=True)  # the logs of one that failed
         self.folder.mkdir(parents=True)
         subprocess.run(['cp', '-a', '--reflink=auto', str(template), str(self.datadir)], check=True)
         for leftover in ['auto.cnf', *(p.name for p in self.datadir.glob('*.pem'))]:  # each server has its own uuid and keys
@@ -170,9 +171,9 @@ class Server:
     def thaw(self):
         self.process.send(signal.SIGCONT)
 
-    def remove(self):
+    def remove(self, keep_logs=False):
         self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.datadir if keep_logs else self.folder, ignore_errors=True)
 
     # SQL, as root, past all links
 

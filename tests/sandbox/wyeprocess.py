@@ -68,11 +68,14 @@ class WyeProcess:
         }
         self.config.write_text(yaml(merged(values, extra or {})) + '\n')
 
+    def check_binary(self):
+        if not os.access(self.binary, os.X_OK):
+            raise SandboxError(f'{self.binary} is missing: build it first')
+
     def launch(self):
         if self.pid:
             raise SandboxError('wye runs already')
-        if not os.access(self.binary, os.X_OK):
-            raise SandboxError(f'{self.binary} is missing: build it first')
+        self.check_binary()
         self.process.spawn([str(self.binary), 'run', '-c', str(self.config)], self.log, cwd=self.folder)
 
     def wait_ready(self, seconds=30):
