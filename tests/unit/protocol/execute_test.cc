@@ -147,7 +147,7 @@ TEST_CASE("a parameter that was sent ahead has no value here") {
 }
 
 TEST_CASE("types bound earlier, and many parameters") {
-  Bytes payload = hex("17 01000000 00 01000000 ffff 01 00");  // 17 parameters, all NULL but... the bitmap says all
+  Bytes payload = hex("17 01000000 00 01000000 ffff 01 00");  // 17 parameters, all NULL
   const ExecuteHead head = head_of(payload, 17);
   CHECK(head.null_bitmap.size() == 3);
   Bytes types;

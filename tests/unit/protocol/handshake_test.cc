@@ -15,7 +15,6 @@ const char* const mariadb_greeting =  // capture: MariaDB 10.11.19
 const char* const native_login =  // accepted by MariaDB 10.11.19
     "85a20f00000000012d0000000000000000000000000000000000000000000000726f6f7400006d7973716c5f6e61746976655f7061737377"
     "6f726400";
-// What this repository's test client sends for user "u", schema "s", 32 bytes of auth, one attribute.
 constexpr std::uint32_t modern = cap::long_password | cap::protocol_41 | cap::secure_connection | cap::plugin_auth |
                                  cap::plugin_auth_lenenc_data | cap::connect_with_db | cap::connect_attrs;
 
