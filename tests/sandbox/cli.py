@@ -100,7 +100,8 @@ def watch(box, stopping):
         texts = status_texts(box)
         if tty:
             seconds = int(time.monotonic() - started)
-            line = f"{seconds // 60:3d}:{seconds % 60:02d}  " + ' | '.join(texts) + '   (Ctrl-C stops)'
+            short = ' | '.join(texts).replace(' s behind', ' s')
+            line = f'{seconds // 60}:{seconds % 60:02d}  {short}   (Ctrl-C stops)'
             print('\r\x1b[K' + line[:os.get_terminal_size().columns - 1], end='', flush=True)
         else:
             line = ' | '.join(t.partition(' s behind')[0].rstrip('0123456789?') for t in texts)
@@ -125,11 +126,18 @@ def start(options):
 
 
 def up(options):
-    stopping = threading.Event()
+    stopping, started = threading.Event(), threading.Event()
+
+    def asked(*_):
+        stopping.set()
+        if not started.is_set():
+            raise KeyboardInterrupt
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, asked)
     box = make(options, detached=False)
     box.start()
+    started.set()
     try:
         print_endpoint(box)
         watch(box, stopping)
@@ -194,4 +202,7 @@ def main(argv):
     except (SandboxError, ServerError, OSError) as error:
         say(f'error: {error}')
         return 1
+    except KeyboardInterrupt:
+        say('stopped')
+        return 130
     return 0
