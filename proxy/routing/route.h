@@ -29,6 +29,8 @@ enum class Reason : std::uint8_t {
   last,                  // count of the above, no reason
 };
 const char* name(Reason);
+/// What a statement that stays on the primary because of `why` is counted under; plain_read gives replica_read.
+Reason reason_of(sql::Why why);
 inline constexpr std::size_t reasons = static_cast<std::size_t>(Reason::last);
 
 enum class Consistency : std::uint8_t { eventual, monotonic, session, global, primary };
@@ -92,6 +94,8 @@ struct Input {
   base::TimePoint now;
 };
 
+/// BEGIN inside a READ ONLY transaction is routed as a new one: if that is another server, the flow gives the old backend
+/// connection back (rolled back). A hint `server=` takes a read there whatever its lag or position, unless it is offline.
 /// Where the statement goes, by routing.md section 2. Pure; allocates nothing. Error: a hint that asks for what can't be (a write on a replica, an unknown word or server).
 base::Result<Route> route(const Input&);
 /// The same with every server's verdict, for EXPLAIN ROUTE. Allocates.

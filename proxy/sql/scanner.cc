@@ -238,6 +238,7 @@ void Scanner::take_keyword() {
     case Word::FROM:
       if (frame().select && next.is_name() && !next.is(Word::DUAL)) add(fx_mentions_table);
       return;
+    case Word::JOIN:
     case Word::TABLE:
       if (next.is_name()) add(fx_mentions_table);
       return;

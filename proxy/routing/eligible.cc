@@ -1,0 +1,114 @@
+#include "proxy/routing/eligible.h"
+
+#include <algorithm>
+
+namespace wye::routing {
+namespace {
+
+using topology::Role;
+using topology::Server;
+using topology::ServerId;
+using topology::State;
+
+struct Score {
+  std::uint64_t outstanding = 0, weight = 0;
+  std::uint32_t latency_us = 0;
+};
+
+Score score_of(const Input& input, ServerId id) {
+  const Load load = id < input.load.size() ? input.load[id] : Load{};
+  return Score{load.outstanding + std::uint64_t{1}, input.topology.servers[id].weight, load.latency_us};
+}
+
+/// Less than 0: a is better. Outstanding per weight, compared without a division; weight 0 is the last resort.
+int compare_load(const Score& a, const Score& b) {
+  if ((a.weight == 0) != (b.weight == 0)) return a.weight == 0 ? 1 : -1;
+  const std::uint64_t left = a.outstanding * std::max<std::uint64_t>(b.weight, 1);
+  const std::uint64_t right = b.outstanding * std::max<std::uint64_t>(a.weight, 1);
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+struct Tally {
+  unsigned offline = 0, lagging = 0, behind = 0;
+  void count(Rejected rejected) {
+    switch (rejected) {
+      case Rejected::offline:
+      case Rejected::unknown_role:
+      case Rejected::not_replicating:
+      case Rejected::stale_observation:
+      case Rejected::draining:
+        ++offline;
+        return;
+      case Rejected::lag_unknown:
+      case Rejected::lagging:
+        ++lagging;
+        return;
+      case Rejected::behind:
+        ++behind;
+        return;
+      case Rejected::none:
+      case Rejected::is_primary:
+      case Rejected::not_chosen:
+        return;
+    }
+  }
+  Reason reason() const {
+    if (offline + lagging + behind == 0) return Reason::no_replica;
+    if (behind >= lagging && behind >= offline) return Reason::replicas_behind;
+    return lagging >= offline ? Reason::replicas_lagging : Reason::replicas_offline;
+  }
+};
+
+bool is_primary(const Input& input, const Server& server) {
+  const auto& primary = input.topology.primary;
+  return server.role == Role::primary || (primary && &server == &input.topology.servers[*primary]);
+}
+
+}  // namespace
+
+Rejected judge(const Input& input, const Wanted& wanted, const Server& server) {
+  if (is_primary(input, server)) return Rejected::is_primary;
+  if (!wanted.server.empty() && server.name != wanted.server) return Rejected::not_chosen;
+  if (!wanted.tag.empty() && std::find(server.tags.begin(), server.tags.end(), wanted.tag) == server.tags.end()) {
+    return Rejected::not_chosen;
+  }
+  if (server.state == State::offline || server.state == State::broken) return Rejected::offline;
+  if (server.state == State::draining) return Rejected::draining;
+  if (server.role != Role::replica) return Rejected::unknown_role;
+  if (input.now - server.observed_at > input.options.observation_max_age) return Rejected::stale_observation;
+  // Without a primary there is nothing to receive; what was received must still be applied (routing.md 2, 8).
+  const bool receives = server.receiver_running || !input.topology.primary;
+  if (!server.applier_running || !receives) return Rejected::not_replicating;
+  if (!server.lag) return Rejected::lag_unknown;
+  if (*server.lag > wanted.max_lag) return Rejected::lagging;
+  if (wanted.consistency != Consistency::eventual && !input.need.covered_by(server)) return Rejected::behind;
+  return Rejected::none;
+}
+
+Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {
+  Choice choice;
+  Score best;
+  Tally tally;
+  for (std::size_t i = 0; i < input.topology.servers.size(); ++i) {
+    const auto id = static_cast<ServerId>(i);
+    const Server& server = input.topology.servers[i];
+    const Rejected rejected = judge(input, wanted, server);
+    const bool reads_here = with_primary && input.topology.primary == id && server.state == State::online;
+    if (rejected != Rejected::none && !reads_here) {
+      tally.count(rejected);
+      continue;
+    }
+    const Score score = score_of(input, id);
+    const int order = choice.server ? compare_load(score, best) : -1;
+    const bool stays = input.session.last_read == id;
+    const bool best_stays = choice.server && input.session.last_read == choice.server;
+    if (order < 0 || (order == 0 && !best_stays && (stays || score.latency_us < best.latency_us))) {
+      choice.server = id;
+      best = score;
+    }
+  }
+  choice.none_because = tally.reason();
+  return choice;
+}
+
+}  // namespace wye::routing

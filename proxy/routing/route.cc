@@ -1,0 +1,236 @@
+#include "proxy/routing/route.h"
+
+#include "proxy/routing/eligible.h"
+
+namespace wye::routing {
+namespace {
+
+using base::Error;
+using base::Result;
+using sql::Kind;
+using sql::Why;
+using topology::ServerId;
+using topology::State;
+
+constexpr std::uint16_t er_unknown_error = 1105;
+
+Error refuse(std::string message) { return Error{er_unknown_error, "HY000", "wye: " + std::move(message)}; }
+
+std::string quoted(std::string_view text) { return "'" + std::string{text.substr(0, 64)} + "'"; }
+
+std::optional<Consistency> parse_consistency(std::string_view word) {
+  if (word == "eventual") return Consistency::eventual;
+  if (word == "monotonic") return Consistency::monotonic;
+  if (word == "session") return Consistency::session;
+  if (word == "global") return Consistency::global;
+  if (word == "primary") return Consistency::primary;
+  return std::nullopt;
+}
+
+/// May a hint take it to a replica? What is the primary's only because it tells of one server may; a stored function
+/// may as well (a replica is read-only); what changes data, takes locks or needs the session's state may not.
+bool hint_may_move(const sql::Facts& facts) {
+  if (facts.kind != Kind::read) return false;
+  switch (facts.why) {
+    case Why::plain_read:
+    case Why::system_schema:
+    case Why::show_server:
+    case Why::server_variable:
+    case Why::unknown_function:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// A write in the sense of a hint: taking it to a replica is the client's mistake, and gets an error.
+bool counts_as_write(const sql::Facts& facts) {
+  switch (facts.kind) {
+    case Kind::write:
+    case Kind::call:
+    case Kind::unknown:
+      return true;
+    case Kind::read:
+      return facts.why == Why::locking_read || facts.why == Why::into_clause || facts.why == Why::server_function;
+    default:
+      return false;
+  }
+}
+
+class Router {
+ public:
+  explicit Router(const Input& input) : input_{input}, facts_{input.facts}, session_{input.session} {
+    wanted_.consistency = input.options.consistency;
+    wanted_.max_lag = input.options.max_lag;
+  }
+
+  Result<Route> run() {
+    if (auto status = take_hint(); !status) return status.error();
+    if (session_.pinned) return to_primary(Reason::pinned);
+    if (session_.in_transaction && !begins_anew()) return inside_transaction();
+    if (!session_.autocommit) return to_primary(Reason::autocommit_off);
+    return outside_transaction();
+  }
+  const Wanted& wanted() const { return wanted_; }
+
+ private:
+  base::Status take_hint();
+  base::Status check_hint_server();
+  bool begins_anew() const;
+  Route inside_transaction() const;
+  Result<Route> outside_transaction();
+  Result<Route> begin();
+  Result<Route> read();
+  Route previous_statement() const;
+  Result<Route> on_replica(Reason reason);
+  Error none_eligible() const;
+  Route to_primary(Reason reason) const { return Route{input_.topology.primary, reason}; }
+
+  const Input& input_;
+  const sql::Facts& facts_;
+  const SessionView& session_;
+  Wanted wanted_;
+  std::optional<ServerId> hinted_server_;
+};
+
+/// Mistakes in a hint are errors wherever the session is, so that a program sees them the first time.
+base::Status Router::take_hint() {
+  const sql::Hint& hint = facts_.hint;
+  if (!hint.present) return base::Ok{};
+  const bool lenient = input_.options.lenient_hints;
+  if (!hint.unknown_word.empty() && !lenient) return refuse("unknown word in the hint: " + quoted(hint.unknown_word));
+  if (hint.primary && hint.replica && !lenient) return refuse("the hint asks for the primary and for a replica");
+  if (!hint.consistency.empty()) {
+    const auto level = parse_consistency(hint.consistency);
+    if (level) {
+      wanted_.consistency = *level;
+    } else if (!lenient) {
+      return refuse("unknown consistency in the hint: " + quoted(hint.consistency));
+    }
+  }
+  if (hint.max_lag_ms) wanted_.max_lag = base::milliseconds{*hint.max_lag_ms};
+  wanted_.tag = hint.tag;
+  if (hint.replica && counts_as_write(facts_)) {
+    return refuse("a hint can't take this statement to a replica: " + std::string{name(reason_of(facts_.why))});
+  }
+  return hint.server.empty() ? base::Status{base::Ok{}} : check_hint_server();
+}
+
+base::Status Router::check_hint_server() {
+  const auto& servers = input_.topology.servers;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    if (servers[i].name != facts_.hint.server) continue;
+    const auto id = static_cast<ServerId>(i);
+    if (input_.topology.primary != id && counts_as_write(facts_)) {
+      return refuse("a hint can't take this statement to a replica: " + std::string{name(reason_of(facts_.why))});
+    }
+    hinted_server_ = id;
+    return base::Ok{};
+  }
+  if (input_.options.lenient_hints) return base::Ok{};
+  return refuse("unknown server in the hint: " + quoted(facts_.hint.server));
+}
+
+/// BEGIN inside a READ ONLY transaction ends that one, which changed nothing, and may begin elsewhere.
+bool Router::begins_anew() const {
+  return facts_.kind == Kind::begin && session_.transaction_read_only && session_.autocommit;
+}
+
+Route Router::inside_transaction() const {
+  if (!session_.transaction_read_only || !session_.transaction_server) return to_primary(Reason::transaction);
+  return Route{session_.transaction_server, Reason::read_only_transaction};
+}
+
+Result<Route> Router::outside_transaction() {
+  switch (facts_.kind) {
+    case Kind::begin:
+      return begin();
+    case Kind::read:
+      return read();
+    default:
+      return to_primary(reason_of(facts_.why));
+  }
+}
+
+Result<Route> Router::begin() {
+  const bool read_only = facts_.has(sql::fx_read_only_transaction) ||
+                         (session_.session_read_only && !facts_.has(sql::fx_read_write_transaction));
+  if (!read_only || facts_.several || facts_.hint.primary) {
+    return to_primary(facts_.hint.primary ? Reason::hint_primary : Reason::transaction);
+  }
+  if (session_.serializable) return to_primary(Reason::serializable);
+  if (wanted_.consistency == Consistency::primary) return to_primary(Reason::reads_always_primary);
+  return on_replica(Reason::read_only_transaction);
+}
+
+Result<Route> Router::read() {
+  const sql::Hint& hint = facts_.hint;
+  if (hint.primary) return to_primary(Reason::hint_primary);
+  if (hinted_server_ && (hint_may_move(facts_) || input_.topology.primary == *hinted_server_)) {
+    const topology::Server& server = input_.topology.servers[*hinted_server_];
+    if (server.state == State::offline || server.state == State::broken) {
+      return refuse("the server of the hint is " + std::string{topology::name(server.state)} + ": " +
+                    quoted(server.name));
+    }
+    return Route{hinted_server_, Reason::hint_server};
+  }
+  if (hint.replica && hint_may_move(facts_)) return on_replica(Reason::hint_replica);
+  if (facts_.why == Why::previous_statement_value) return previous_statement();
+  if (!facts_.replica_ok) return to_primary(reason_of(facts_.why));
+  if (session_.serializable) return to_primary(Reason::serializable);
+  if (wanted_.consistency == Consistency::primary) return to_primary(Reason::reads_always_primary);
+  return on_replica(Reason::replica_read);
+}
+
+/// FOUND_ROWS() and its kind have their value where the previous statement ran; an insert id only the primary makes.
+Route Router::previous_statement() const {
+  const bool only_previous = facts_.has(sql::fx_previous_result) && !facts_.has(sql::fx_last_insert_id);
+  if (only_previous && session_.last_statement && *session_.last_statement < input_.topology.servers.size() &&
+      input_.topology.servers[*session_.last_statement].state != State::offline) {
+    return Route{session_.last_statement, Reason::previous_statement_value};
+  }
+  return to_primary(Reason::previous_statement_value);
+}
+
+Result<Route> Router::on_replica(Reason reason) {
+  const bool with_primary = input_.options.reads_on_primary == ReadsOnPrimary::always && reason == Reason::replica_read;
+  const Choice choice = choose(input_, wanted_, with_primary);
+  if (choice.server) return Route{choice.server, reason};
+  if (input_.options.reads_on_primary == ReadsOnPrimary::never) return none_eligible();
+  return to_primary(choice.none_because);
+}
+
+Error Router::none_eligible() const {
+  std::string message = "no replica may serve this read";
+  char separator = ':';
+  for (const auto& server : input_.topology.servers) {
+    message += separator;
+    message += ' ' + server.name + ' ' + name(judge(input_, wanted_, server));
+    separator = ',';
+  }
+  return refuse(std::move(message));
+}
+
+}  // namespace
+
+Result<Route> route(const Input& input) { return Router{input}.run(); }
+
+Result<Route> explain(const Input& input, std::vector<Candidate>& candidates) {
+  Router router{input};
+  const Result<Route> route = router.run();
+  candidates.clear();
+  for (std::size_t i = 0; i < input.topology.servers.size(); ++i) {
+    const auto id = static_cast<ServerId>(i);
+    Rejected rejected = judge(input, router.wanted(), input.topology.servers[i]);
+    const bool chosen = route && route.value().server == id;
+    if (chosen) {
+      rejected = Rejected::none;
+    } else if (rejected == Rejected::none) {
+      rejected = Rejected::not_chosen;  // it could have served a read
+    }
+    candidates.push_back(Candidate{id, rejected});
+  }
+  return route;
+}
+
+}  // namespace wye::routing
