@@ -91,13 +91,11 @@ void check_unique(Report& report, const std::vector<ServerEntry>& servers, const
 void name_servers(std::vector<ServerEntry>& servers) {
   std::set<std::string> taken;
   for (const ServerEntry& s : servers) taken.insert(s.name);
-  unsigned next = 1;
-  for (ServerEntry& s : servers) {
-    if (s.name.empty()) {
-      while (!taken.insert("db" + std::to_string(next)).second) ++next;
-      s.name = "db" + std::to_string(next);
-    }
-    ++next;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    if (!servers[i].name.empty()) continue;
+    std::size_t number = i + 1;
+    while (!taken.insert("db" + std::to_string(number)).second) ++number;
+    servers[i].name = "db" + std::to_string(number);
   }
 }
 

@@ -59,9 +59,18 @@ std::vector<Mistake> Report::take_warnings() {
   return std::move(warnings_);
 }
 
+bool is_tagged(const YAML::Node& node) {
+  const std::string& tag = node.Tag();
+  return !tag.empty() && tag != "?" && tag != "!" && tag != "tag:yaml.org,2002:str";
+}
+
 std::optional<std::string> scalar_text(Report& report, const YAML::Node& node, const std::string& path) {
   if (!node.IsScalar()) {
     report.mistake(node.Mark(), path + (node.IsNull() ? ": the value is missing" : ": must be a single value"));
+    return std::nullopt;
+  }
+  if (is_tagged(node)) {
+    report.mistake(node.Mark(), path + ": a value that begins with ! must stand in quotes");
     return std::nullopt;
   }
   auto text = expand(node.Scalar());

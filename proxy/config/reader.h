@@ -107,6 +107,9 @@ class Map {
   std::vector<std::string> known_;
 };
 
+/// `!text` is a YAML tag, and what follows it the value: not what the writer of a password meant.
+bool is_tagged(const YAML::Node& node);
+
 /// The expanded text of one scalar node, or a reported mistake.
 std::optional<std::string> scalar_text(Report& report, const YAML::Node& node, const std::string& path);
 

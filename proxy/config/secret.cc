@@ -80,6 +80,10 @@ bool Map::secret(const std::string& key, std::string& out) {
                     path_of(key) + (here->value.IsNull() ? ": the value is missing" : ": must be a single value"));
     return true;
   }
+  if (is_tagged(here->value)) {
+    mistake(key, "a value that begins with ! must stand in quotes");
+    return true;
+  }
   const std::string& raw = here->value.Scalar();
   bool from_environment = false;
   auto text = expand(raw, &from_environment);
