@@ -74,6 +74,10 @@ def status_texts(box):
     return texts
 
 
+def short(path):
+    return min(path, os.path.relpath(path), key=len)
+
+
 def print_endpoint(box):
     env = box.env()
     print()
@@ -81,13 +85,12 @@ def print_endpoint(box):
         print(f"endpoint    {env['WYE_HOST']}:{env['WYE_PORT']}   user {env['WYE_USER']}   password {env['WYE_PASSWORD']}   "
               f"schema {env['WYE_DATABASE']}")
         print(f"page        http://{env['WYE_METRICS']}/   metrics http://{env['WYE_METRICS']}/metrics")
-        print(f"admin       {shlex.quote(env['WYE_BIN'])} admin -S {shlex.quote(env['WYE_ADMIN_SOCKET'])}")
+        print(f"admin       {shlex.quote(short(env['WYE_BIN']))} admin -S {shlex.quote(short(env['WYE_ADMIN_SOCKET']))}")
     print(f"servers     {env['SERVERS']} ({box.flavour.name} {box.flavour.version})   user {env['ROOT_USER']}   "
           f"password {env['ROOT_PASSWORD']}")
-    print(f'variables   {box.folder}/env')
+    print(f"variables   {short(f'{box.folder}/env')}")
     port = env.get('WYE_PORT', str(box.primary.port))
-    shell = min(env['CLIENT'], os.path.relpath(env['CLIENT']), key=len)
-    ready = f"{shell} -h 127.0.0.1 -P {port} -u {env['WYE_USER']} -p{env['WYE_PASSWORD']} {env['WYE_DATABASE']}"
+    ready = f"{shlex.quote(short(env['CLIENT']))} -h 127.0.0.1 -P {port} -u {env['WYE_USER']} -p{env['WYE_PASSWORD']} {env['WYE_DATABASE']}"
     print(f'try         {ready}')
     print(flush=True)
 
@@ -100,8 +103,8 @@ def watch(box, stopping):
         texts = status_texts(box)
         if tty:
             seconds = int(time.monotonic() - started)
-            short = ' | '.join(texts).replace(' s behind', ' s')
-            line = f'{seconds // 60}:{seconds % 60:02d}  {short}   (Ctrl-C stops)'
+            brief = ' | '.join(texts).replace(' s behind', ' s')
+            line = f'{seconds // 60}:{seconds % 60:02d}  {brief}   (Ctrl-C stops)'
             print('\r\x1b[K' + line[:os.get_terminal_size().columns - 1], end='', flush=True)
         else:
             line = ' | '.join(t.partition(' s behind')[0].rstrip('0123456789?') for t in texts)

@@ -2,6 +2,7 @@
 (ephemeral) one, so a server that is down for a while finds its port free again."""
 import fcntl
 import os
+import random
 import socket
 
 from mysqlroot import SandboxError, cache_folder
@@ -23,7 +24,7 @@ def take(count):
     with open(cache_folder() / f'port.{os.getuid()}', 'a+') as counter:
         fcntl.flock(counter, fcntl.LOCK_EX)
         counter.seek(0)
-        port = int(counter.read() or FIRST)
+        port = int(counter.read() or random.randrange(FIRST, LAST))  # other users have counters of their own
         found = []
         for _ in range(LAST - FIRST):
             port = port + 1 if FIRST <= port < LAST else FIRST

@@ -129,6 +129,8 @@ class Sandbox:
                                             stdin=subprocess.PIPE, start_new_session=True)
         if self.wye:
             self.wye.check_binary()
+            if not ports.is_free(self.wye.port):
+                raise SandboxError(f'port {self.wye.port} is taken by another program: choose another one for wye')
         if self.links:
             self.links.start()
         self._say(f'starting {len(self.servers)} {self.flavour.name} {self.flavour.version} servers')
