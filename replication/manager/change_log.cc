@@ -14,6 +14,13 @@ Level level_of(State state) {
   return state == State::online || state == State::draining ? Level::info : Level::warning;
 }
 
+// "2003: Error reconnecting ... attempt 7 ...": the text counts attempts, the number is what changed.
+std::string_view error_number(const std::string& error) { return std::string_view{error}.substr(0, error.find(':')); }
+
+bool same_for_operator(const topology::Server& a, const topology::Server& b) {
+  return a.state == b.state && a.role == b.role && error_number(a.error) == error_number(b.error);
+}
+
 }  // namespace
 
 std::string quoted(std::string_view text) {
@@ -47,7 +54,7 @@ void log_changes(const Topology& before, const Topology& after, const LogSink& l
     const topology::Server& now = after.servers[id];
     const topology::Server* then = id < before.servers.size() ? &before.servers[id] : nullptr;
     // The reason has figures in it that change all the time: it is told with a change, and makes none.
-    if (then != nullptr && then->state == now.state && then->role == now.role && then->error == now.error) continue;
+    if (then != nullptr && same_for_operator(*then, now)) continue;
     std::string line =
         "event=server server=" + quoted(now.name) + " role=" + name(now.role) + " state=" + name(now.state);
     if (then != nullptr) line += std::string{" before="} + name(then->role) + "/" + name(then->state);
