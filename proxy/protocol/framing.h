@@ -26,12 +26,16 @@ struct Packet {
   ByteView payload;           // aliases the input: valid until that changes
   std::size_t consumed = 0;   // bytes of the input, head included
 };
-struct NeedMore { std::size_t at_least = 1; };  // so many more bytes
-struct Malformed { const char* why; };          // close the connection
+struct NeedMore {
+  std::size_t at_least = 1;
+};  // so many more bytes
+struct Malformed {
+  const char* why;
+};  // close the connection
 using Framed = std::variant<Packet, NeedMore, Malformed>;
 
-/// Reads one packet that fits in one frame from the front of `in`; copies nothing. For small packets (handshake, OK, ERR).
-/// Malformed: longer than `max_payload` (which is less than max_frame).
+/// Reads one packet that fits in one frame from the front of `in`; copies nothing. For small packets (handshake, OK,
+/// ERR). Malformed: longer than `max_payload` (which is less than max_frame).
 Framed next_packet(ByteView in, std::size_t max_payload);
 
 /// Appends one packet to `out`, cut into frames of max_frame (and a closing empty frame where needed).

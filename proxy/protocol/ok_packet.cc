@@ -1,5 +1,6 @@
 // OK, ERR and EOF: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_response_packets.html
-#include "proxy/protocol/response_tracker.h"
+#include "proxy/protocol/ok_packet.h"
+
 #include "proxy/protocol/wire.h"
 
 namespace wye::protocol {

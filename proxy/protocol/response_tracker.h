@@ -1,79 +1,57 @@
 #pragma once
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <variant>
-#include <vector>
 
 #include "proxy/protocol/framing.h"
+#include "proxy/protocol/ok_packet.h"
 
 namespace wye::protocol {
 
 /// What the tracker must know to find the end of an answer. The four grammars of answers:
 /// COM_QUERY: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response.html
-/// COM_STMT_PREPARE: .../page_protocol_com_stmt_prepare.html ; COM_STMT_EXECUTE answers as COM_QUERY; COM_STMT_FETCH: rows, then EOF/OK.
+/// COM_STMT_PREPARE: .../page_protocol_com_stmt_prepare.html ; COM_STMT_EXECUTE answers as COM_QUERY; COM_STMT_FETCH:
+/// rows, then EOF/OK.
 enum class Expect : std::uint8_t {
-  ok_or_err,     // PING, INIT_DB, RESET_CONNECTION, STMT_RESET, SET_OPTION: one packet
-  query,         // COM_QUERY, COM_STMT_EXECUTE, COM_PROCESS_INFO
-  prepare,       // COM_STMT_PREPARE
-  rows,          // COM_STMT_FETCH
-  definitions,   // COM_FIELD_LIST: column definitions, then EOF
-  text,          // COM_STATISTICS: one packet of text without a header
-  eof_or_err,    // COM_SET_OPTION, COM_DEBUG: one EOF or OK packet
-  nothing,       // STMT_CLOSE, STMT_SEND_LONG_DATA, QUIT: no answer at all
+  ok_or_err,    // PING, INIT_DB, RESET_CONNECTION, STMT_RESET: one packet
+  query,        // COM_QUERY, COM_STMT_EXECUTE, COM_PROCESS_INFO
+  prepare,      // COM_STMT_PREPARE
+  rows,         // COM_STMT_FETCH
+  definitions,  // COM_FIELD_LIST: column definitions, then EOF
+  text,         // COM_STATISTICS: one packet of text without a header
+  eof_or_err,   // COM_SET_OPTION, COM_DEBUG: one EOF or OK packet
+  nothing,      // STMT_CLOSE, STMT_SEND_LONG_DATA, QUIT: no answer at all
 };
-
-/// Status flags of OK and EOF packets (SERVER_STATUS_*, SERVER_MORE_RESULTS_EXISTS ...).
-namespace status {
-inline constexpr std::uint16_t in_transaction = 0x0001, autocommit = 0x0002, more_results = 0x0008, cursor_exists = 0x0040, last_row_sent = 0x0080,
-                               no_backslash_escapes = 0x0200, metadata_changed = 0x0400, in_transaction_readonly = 0x2000, session_state_changed = 0x4000;
-}
 
 /// What one packet of an answer is; decided at its head (first frame's first bytes and length) and the tracker's state.
 enum class Part : std::uint8_t {
-  ok, err, eof,              // eof: a real EOF packet (0xfe, below 9 bytes, DEPRECATE_EOF off)
-  ok_of_result,              // the OK packet with head 0xfe that ends a result set under DEPRECATE_EOF
-  column_count, definition, row,
-  local_infile,              // 0xfb + file name: the client must send the file now
-  prepare_ok, text,
+  ok,
+  err,
+  eof,           // a real EOF packet (0xfe, below 9 bytes, DEPRECATE_EOF off)
+  ok_of_result,  // the OK packet with head 0xfe that ends a result set under DEPRECATE_EOF
+  column_count,
+  definition,
+  row,
+  local_infile,  // 0xfb + file name: the client must send the file now
+  prepare_ok,
+  text,
 };
 
 /// What the tracker wants of the packet whose head it has seen.
 struct Verdict {
   Part part = Part::row;
-  bool gather = false;      // true: give the whole payload to end_of_packet (small packets: OK, ERR, EOF, counts, PREPARE_OK); false: bytes may pass unparsed
+  bool gather = false;  // true: give the whole payload to end_of_packet (small packets: OK, ERR, EOF, counts,
+                        // PREPARE_OK); false: bytes may pass unparsed
 };
 
-/// The parsed end of a result or statement, as far as routing needs it.
-struct OkInfo {
-  std::uint64_t affected_rows = 0, insert_id = 0;
-  std::uint16_t status = 0, warnings = 0;
-  std::string_view info;                 // all views alias the payload given to parse_ok
-  ByteView session_state;                // the undecoded tracker block, empty if none
-};
-struct ErrInfo {
-  std::uint16_t code = 0;
-  std::string_view state;    // 5 characters, or empty before authentication
-  std::string_view message;
-};
-
-/// Session trackers in an OK packet. https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_ok_packet.html
-/// Calls back once per item. Returns false if the block is malformed (peer breaks the protocol).
-enum class TrackerType : std::uint8_t { system_variable = 0, schema = 1, state_change = 2, gtids = 3, transaction_characteristics = 4, transaction_state = 5 };
-struct TrackerItem {
-  TrackerType type = TrackerType::system_variable;
-  std::string_view name;    // system_variable only
-  std::string_view value;
-};
-
-/// Finds the end of one answer in a stream of packets. Pure: fed with packet heads and gathered payloads, never with sockets.
-/// One tracker per statement in flight; a value of a few words, no allocation.
+/// Finds the end of one answer in a stream of packets. Pure: fed with packet heads and gathered payloads, never with
+/// sockets. One tracker per statement in flight; a value of a few words, no allocation.
 ///
-///   verdict = tracker.head(first_byte, length)      at each packet's first frame (continuation frames are not heads)
-///   tracker.end_of_packet(payload)                  when the packet is complete; payload empty unless gather was asked for
-///   tracker.finished()                              the answer is over; the next packet belongs to the next statement
+///   verdict = tracker.head(first_byte, length)   at each packet's first frame (continuation frames are not heads)
+///   tracker.end_of_packet(payload)               when the packet is complete; payload empty unless gather was true
+///   tracker.finished()                           the answer is over; the next packet belongs to the next statement
 ///
+/// What is to be gathered fits in one frame: a longer one is Malformed.
 /// A payload of length 0 has no first byte: pass 0 and length 0.
 class ResponseTracker {
  public:
@@ -89,10 +67,10 @@ class ResponseTracker {
 
   bool finished() const { return finished_; }
   bool awaiting_local_infile() const { return state_ == State::infile; }
-  bool failed() const { return failed_; }              // ended with ERR
-  std::uint16_t status() const { return status_; }     // flags of the last OK/EOF seen
+  bool failed() const { return failed_; }                        // ended with ERR
+  std::uint16_t status() const { return status_; }               // flags of the last OK/EOF seen
   std::uint64_t definitions_left() const { return remaining_; }  // of the block that is being read
-  bool cursor_open() const { return cursor_; }         // EXECUTE with a cursor: rows come by FETCH
+  bool cursor_open() const { return cursor_; }                   // EXECUTE with a cursor: rows come by FETCH
   bool between_packets_of_rows() const { return state_ == State::rows; }
   // COM_STMT_PREPARE's answer
   std::uint32_t statement_id() const { return statement_id_; }
@@ -100,7 +78,19 @@ class ResponseTracker {
   std::uint16_t parameters() const { return parameters_; }
 
  private:
-  enum class State : std::uint8_t { first, definitions, definitions_eof, rows, infile, infile_reply, prepare_parameters, prepare_parameters_eof, prepare_columns, prepare_columns_eof, done };
+  enum class State : std::uint8_t {
+    first,
+    definitions,
+    definitions_eof,
+    rows,
+    infile,
+    infile_reply,
+    prepare_parameters,
+    prepare_parameters_eof,
+    prepare_columns,
+    prepare_columns_eof,
+    done
+  };
   std::optional<Part> part_of(std::uint8_t first_byte, std::uint32_t length) const;
   std::optional<Part> part_of_first(std::uint8_t first_byte, std::uint32_t length) const;
   std::optional<Part> closing(std::uint32_t length) const;
@@ -120,35 +110,5 @@ class ResponseTracker {
   std::uint32_t statement_id_ = 0;
   std::uint64_t remaining_ = 0;  // definitions still to come
 };
-
-/// Parse whole payloads (first byte included). Malformed input: Malformed, never a read past the end.
-std::variant<OkInfo, Malformed> parse_ok(ByteView payload, bool session_track);   // 0x00 or 0xfe head
-std::variant<ErrInfo, Malformed> parse_err(ByteView payload);
-struct EofInfo { std::uint16_t warnings = 0, status = 0; };
-std::variant<EofInfo, Malformed> parse_eof(ByteView payload);
-/// Items of OkInfo::session_state. False: malformed. `item` is called with views into the block.
-template <class F>
-bool for_each_tracker(ByteView block, F&& item);
-/// Non-template core of it: reads the item at `offset`, advances it. Returns 1 item, 0 end, -1 malformed.
-int next_tracker(ByteView block, std::size_t& offset, std::vector<TrackerItem>& items);
-
-template <class F>
-bool for_each_tracker(ByteView block, F&& item) {
-  std::vector<TrackerItem> items;
-  std::size_t offset = 0;
-  for (;;) {
-    items.clear();
-    const int r = next_tracker(block, offset, items);
-    if (r <= 0) return r == 0;
-    for (const auto& i : items) item(i);
-  }
-}
-
-// Re-encoding where the two sides negotiated differently. All append a payload (no head) to `out`.
-struct OkShape { bool deprecate_eof_head = false; bool session_track = false; };  // what the *client* negotiated; head 0xfe instead of 0x00
-/// Writes an OK payload. Without session_track the tracker block and the flag 0x4000 are left out and info is the rest of the packet.
-void write_ok(Bytes& out, const OkInfo& ok, OkShape shape);
-void write_eof(Bytes& out, EofInfo eof);
-void write_err(Bytes& out, const ErrInfo& err);
 
 }  // namespace wye::protocol

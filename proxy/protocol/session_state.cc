@@ -1,5 +1,5 @@
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_ok_packet.html#sect_protocol_basic_ok_packet_sessinfo
-#include "proxy/protocol/response_tracker.h"
+#include "proxy/protocol/ok_packet.h"
 #include "proxy/protocol/wire.h"
 
 namespace wye::protocol {

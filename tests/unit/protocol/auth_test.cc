@@ -57,6 +57,15 @@ TEST_CASE("mysql_native_password: scrambles") {
   CHECK_FALSE(native_recover(Bytes(21, 0), native_stage2(stage1), counting()));
 }
 
+TEST_CASE("mysql_native_password: a scramble that MariaDB 10.11.19 let in") {
+  Nonce nonce{};
+  const Bytes sent =
+      hex("2a3671563d6a2267"
+          "62357e3f5b307b406767503a");
+  std::copy(sent.begin(), sent.end(), nonce.begin());
+  CHECK(to_hex(native_scramble(native_stage1("root"), nonce)) == "d7f3373628dacd2a46514da27552b9a59609ce35");
+}
+
 TEST_CASE("caching_sha2_password: fast path") {
   CHECK(to_hex(sha2_digest2("root")) ==
         "ef722c9187a4f1abbd33861281a782f22d2dd9882045f4eb2e65294d3d825298");  // openssl dgst
