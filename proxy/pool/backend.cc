@@ -112,7 +112,6 @@ void Backend::prologue() {
   if (needs_reset_) {
     in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::ok_or_err, deprecate_eof())});
     stream_->write(framed_command(0x1f));
-    state_.forget_session();
     needs_reset_ = false;
     needs_settings_ = true;
   }
@@ -135,7 +134,10 @@ void Backend::orphan(const ResponseSink& sink) {
   }
 }
 
-void Backend::reset_before_next() { needs_reset_ = true; }
+void Backend::reset_before_next() {
+  needs_reset_ = true;
+  state_.forget_session();  // now, not when the reset is sent: the next session compares itself with this before
+}
 
 /// Cuts one chunk of the stream. Frames that pass raw are gathered into runs, so that a chunk of rows is one call of the sink.
 struct Backend::Cutter {
@@ -167,6 +169,7 @@ bool Backend::begin_packet(std::uint8_t first_byte, std::uint32_t length) {
 /// The last frame of a packet is complete. False: the connection is dead or was given away.
 bool Backend::end_packet() {
   auto& statement = in_flight_.front();
+  const bool block_ends = verdict_.part == Part::definition && statement.tracker.definitions_left() == 1;
   const auto r = statement.tracker.end_of_packet(gathered_);
   if (const auto* bad = std::get_if<protocol::Malformed>(&r)) {
     malformed(bad->why);
@@ -177,7 +180,7 @@ bool Backend::end_packet() {
     statement.sink->on_packet(verdict_.part, sequence_, gathered_, statement.tracker);
     if (!*alive || dead()) return false;
   }
-  if ((verdict_.part == Part::definition) && statement.tracker.definitions_left() == 0 && statement.sink->wants_definitions_end()) {
+  if (block_ends && statement.sink->wants_definitions_end()) {
     statement.sink->on_definitions_end(static_cast<std::uint8_t>(sequence_ + 1));
     if (!*alive || dead()) return false;
   }

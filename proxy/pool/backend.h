@@ -99,6 +99,9 @@ class Backend final : public net::StreamOwner {
   net::Stream& stream() { return *stream_; }
   base::TimePoint since() const { return since_; }
   void touch(base::TimePoint now) { since_ = now; }
+  /// Where in the stream of answers it stopped: for telling a client between packets, never inside one.
+  bool inside_packet() const { return in_frame_ || continuation_ || partial_size_ > 0; }
+  std::uint8_t last_sequence() const { return sequence_; }
   std::uint16_t login_status() const { return login_status_; }
   const std::string& server_name() const { return server_name_; }
 

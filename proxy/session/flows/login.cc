@@ -17,6 +17,15 @@ login::Action refuse(std::uint16_t code, const char* state, std::string text) {
 
 login::Action LoginFlow::begin(std::string user, std::string_view plugin, Bytes auth) {
   user_ = std::move(user);
+  return first_answer(plugin, std::move(auth));
+}
+
+login::Action LoginFlow::begin_again(std::string user, std::string_view plugin) {
+  user_ = std::move(user);
+  return switch_to(plugin);
+}
+
+login::Action LoginFlow::first_answer(std::string_view plugin, Bytes auth) {
   if (auth.empty() || (auth.size() == 1 && auth[0] == 0)) return verify_clear("");  // an empty password in every plugin
   if (plugin == sha2_plugin) return sha2_first(std::move(auth));
   if (plugin == native_plugin && auth.size() == 20) {
@@ -24,12 +33,13 @@ login::Action LoginFlow::begin(std::string user, std::string_view plugin, Bytes 
     state_ = State::rows;
     return login::LookUp{};
   }
-  return ask_sha2();
+  return switch_to(sha2_plugin);
 }
 
-login::Action LoginFlow::ask_sha2() {
-  state_ = State::sha2_switched;
-  protocol::AuthSwitch request{std::string(sha2_plugin), {}};
+login::Action LoginFlow::switch_to(std::string_view plugin) {
+  state_ = State::switched;
+  plugin_ = plugin;
+  protocol::AuthSwitch request{plugin_, {}};
   request.data.assign(x_.nonce.begin(), x_.nonce.end());
   Bytes payload;
   protocol::write_auth_switch(payload, request);
@@ -37,7 +47,7 @@ login::Action LoginFlow::ask_sha2() {
 }
 
 login::Action LoginFlow::on_rows(const std::optional<std::vector<AccountRow>>& rows) {
-  if (!rows) return ask_sha2();
+  if (!rows) return switch_to(sha2_plugin);
   bool native = false;
   for (const auto& row : *rows) {
     if (row.plugin != native_plugin) continue;
@@ -54,7 +64,7 @@ login::Action LoginFlow::on_rows(const std::optional<std::vector<AccountRow>>& r
     return login::Verify{std::move(account)};
   }
   // Accounts of other plugins: their clear text comes by caching_sha2's full authentication, whatever the server's plugin is.
-  if (!native && !rows->empty()) return ask_sha2();
+  if (!native && !rows->empty()) return switch_to(sha2_plugin);
   // A wrong password or an unknown user: the primary says so in its own words.
   const auto nonsense = protocol::make_nonce();
   state_ = State::done;
@@ -78,9 +88,10 @@ login::Action LoginFlow::sha2_first(Bytes auth) {
 
 login::Action LoginFlow::on_packet(ByteView payload) {
   switch (state_) {
-    case State::sha2_switched:
-      if (payload.empty() || (payload.size() == 1 && payload[0] == 0)) return verify_clear("");
-      return sha2_first(Bytes(payload.begin(), payload.end()));
+    case State::switched:
+      // A client that answers with another plugin's size has no such plugin: not asked twice.
+      if (plugin_ == native_plugin && payload.size() > 1 && payload.size() != 20) return refuse(1043, "08S01", "Bad handshake");
+      return first_answer(plugin_, Bytes(payload.begin(), payload.end()));
     case State::sha2_full:
       if (x_.secure) return sha2_clear(payload);
       if (payload.size() == 1 && payload[0] == request_public_key && x_.rsa != nullptr) {

@@ -48,6 +48,8 @@ class LoginFlow {
 
   /// The first packet: user, plugin and its first answer.
   login::Action begin(std::string user, std::string_view plugin, Bytes auth);
+  /// COM_CHANGE_USER: as the server does, asks for a new answer to a new nonce, whatever the client sent along.
+  login::Action begin_again(std::string user, std::string_view plugin);
   login::Action on_packet(ByteView payload);
   /// nullopt: the rows can't be read (no privilege, no primary).
   login::Action on_rows(const std::optional<std::vector<AccountRow>>& rows);
@@ -57,15 +59,16 @@ class LoginFlow {
   bool used_known_password() const { return used_known_; }
 
  private:
-  enum class State : std::uint8_t { fresh, sha2_switched, sha2_full, sha2_rsa, rows, done };
+  enum class State : std::uint8_t { fresh, switched, sha2_full, sha2_rsa, rows, done };
   login::Action sha2_first(Bytes auth);
   login::Action sha2_clear(ByteView clear_with_nul);
   login::Action sha2_rsa(ByteView cipher);
-  login::Action ask_sha2();
+  login::Action first_answer(std::string_view plugin, Bytes auth);
+  login::Action switch_to(std::string_view plugin);
   login::Action verify_clear(std::string_view password);
   Setup x_;
   State state_ = State::fresh;
-  std::string user_;
+  std::string user_, plugin_;
   Bytes native_;
   bool used_known_ = false, fast_ = false;
 };

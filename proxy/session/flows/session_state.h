@@ -57,6 +57,14 @@ class SessionState {
 
   /// SQL that brings a connection to this state, empty if there is no difference. `connection.variables` becomes what will be true.
   std::string difference(ConnectionState& connection) const;
+  /// The connection where the state was just changed has it.
+  void adopt(ConnectionState& connection) const {
+    if (!differs(connection)) return;
+    connection.variables = variables_;
+    connection.schema = schema;
+    connection.version = version_;
+  }
+  void transaction_lost() { status_ = static_cast<std::uint16_t>(status_ & ~(protocol::status::in_transaction | protocol::status::in_transaction_readonly)); }
   bool differs(const ConnectionState& connection) const { return connection.version != version_; }
 
   void pin(Pin why) {

@@ -1,0 +1,182 @@
+#include "proxy/pool/pool.h"
+
+#include <algorithm>
+
+namespace wye::pool {
+
+Pool::Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options)
+    : loop_(loop), metrics_(metrics), limits_(limits), options_(options) {}
+
+Pool::~Pool() {
+  for (auto& backend : backends_) {
+    backend->set_holder(nullptr);
+    backend->close();
+  }
+}
+
+void Pool::set_topology(std::shared_ptr<const topology::Topology> topology) {
+  topology_ = std::move(topology);
+  if (counts_.size() < topology_->servers.size()) {
+    counts_.resize(topology_->servers.size(), 0);
+    load_.resize(topology_->servers.size());
+  }
+  for (std::size_t i = 0; i < backends_.size(); ++i) {
+    Backend& backend = *backends_[i];
+    if (!backend.dead() && backend.holder() == this && role_changed(backend)) discard(backend);
+  }
+}
+
+bool Pool::role_changed(const Backend& backend) const {
+  const bool is_primary = topology_->primary == backend.key().server;
+  return is_primary == backend.key().to_replica;
+}
+
+Backend* Pool::find_idle(const Wanted& wanted) {
+  for (auto it = backends_.rbegin(); it != backends_.rend(); ++it) {
+    Backend& backend = **it;
+    if (backend.holder() != this || !backend.idle() || !(backend.key() == wanted.key)) continue;
+    if (!backend.state().schema.empty() && wanted.schema.empty()) continue;
+    return &backend;
+  }
+  return nullptr;
+}
+
+Backend& Pool::open(const Wanted& wanted, BackendHolder& holder) {
+  const auto& server = topology_->servers[wanted.key.server];
+  backends_.push_back(std::make_unique<Backend>(loop_, server, wanted.key, options_, wanted.schema));
+  Backend& backend = *backends_.back();
+  ++counts_[wanted.key.server];
+  metrics_.server(wanted.key.server).connections[metrics::BackendState::connecting].add();
+  backend.open(holder);
+  return backend;
+}
+
+/// Closes one idle connection of another key, so that this key is not starved by what nobody uses.
+bool Pool::make_room(topology::ServerId server) {
+  if (!full(server)) return true;
+  Backend* oldest = nullptr;
+  for (auto& backend : backends_) {
+    if (backend->holder() != this || !backend->idle() || backend->key().server != server) continue;
+    if (oldest == nullptr || backend->since() < oldest->since()) oldest = backend.get();
+  }
+  if (oldest == nullptr) return false;
+  discard(*oldest);
+  return true;
+}
+
+Backend* Pool::acquire(const Wanted& wanted, BackendHolder& holder) {
+  if (!wanted.new_login) {
+    if (Backend* idle = find_idle(wanted)) {
+      idle->set_holder(&holder);
+      idle->touch(loop_.now());
+      return idle;
+    }
+  }
+  if (make_room(wanted.key.server)) {
+    open(wanted, holder);
+  } else {
+    waiting_.push_back({wanted, &holder});
+  }
+  return nullptr;
+}
+
+void Pool::cancel(BackendHolder& holder) {
+  std::erase_if(waiting_, [&](const Waiting& w) { return w.holder == &holder; });
+  for (auto& backend : backends_) {
+    if (backend->holder() != &holder || backend->ready() || backend->dead()) continue;
+    discard(*backend);  // a login under way for one session is of no use to another
+    return;
+  }
+}
+
+void Pool::release(Backend& backend) {
+  if (backend.dead()) return;
+  if (role_changed(backend) || !backend.idle()) return discard(backend);
+  backend.set_holder(this);
+  backend.touch(loop_.now());
+  backend.reset_before_next();
+  serve_waiting(backend.key().server);
+}
+
+void Pool::discard(Backend& backend) {
+  if (backend.dead()) return;
+  backend.set_holder(nullptr);
+  backend.close();
+  forget(backend);
+}
+
+void Pool::forget(const Backend& backend) {
+  const auto server = backend.key().server;
+  --counts_[server];
+  loop_.defer([this, server] {
+    std::erase_if(backends_, [](const auto& b) { return b->dead(); });
+    serve_waiting(server);
+  });
+}
+
+void Pool::serve_waiting(topology::ServerId server) {
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (it->wanted.key.server != server) {
+      ++it;
+      continue;
+    }
+    Backend* idle = it->wanted.new_login ? nullptr : find_idle(it->wanted);
+    if (idle == nullptr && !make_room(server)) return;
+    Waiting next = std::move(*it);
+    it = waiting_.erase(it);
+    if (idle == nullptr) {
+      open(next.wanted, *next.holder);
+      continue;
+    }
+    idle->set_holder(next.holder);
+    idle->touch(loop_.now());
+    next.holder->on_backend_ready(*idle);
+    return serve_waiting(server);  // the queue may have changed under us
+  }
+}
+
+void Pool::sweep() {
+  const auto now = loop_.now();
+  for (std::size_t i = 0; i < backends_.size(); ++i) {
+    Backend& backend = *backends_[i];
+    if (backend.dead()) continue;
+    if (!backend.ready()) {
+      if (now - backend.since() > limits_.connect_timeout) backend.on_closed("connect timed out");
+    } else if (backend.holder() == this && now - backend.since() > limits_.idle) {
+      discard(backend);
+    }
+  }
+  struct Count {
+    std::int64_t idle = 0, in_use = 0, connecting = 0;
+  };
+  std::vector<Count> counts(counts_.size());
+  for (const auto& backend : backends_) {
+    if (backend->dead()) continue;
+    auto& c = counts[backend->key().server];
+    ++(!backend->ready() ? c.connecting : backend->holder() == this ? c.idle : c.in_use);
+  }
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    auto& gauges = metrics_.server(static_cast<topology::ServerId>(i)).connections;
+    gauges[metrics::BackendState::idle].set(counts[i].idle);
+    gauges[metrics::BackendState::in_use].set(counts[i].in_use);
+    gauges[metrics::BackendState::connecting].set(counts[i].connecting);
+  }
+}
+
+std::vector<Pool::Row> Pool::rows() const {
+  std::vector<Row> rows;
+  for (const auto& backend : backends_) {
+    if (backend->dead()) continue;
+    const auto& key = backend->key();
+    auto it = std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.server == key.server && r.user == key.account->user; });
+    if (it == rows.end()) it = rows.insert(rows.end(), Row{key.server, key.account->user, 0, 0, 0});
+    ++(!backend->ready() ? it->connecting : backend->holder() == this ? it->idle : it->in_use);
+  }
+  return rows;
+}
+
+void Pool::on_backend_ready(Backend& backend) { release(backend); }
+
+void Pool::on_backend_lost(Backend& backend, const Error&, bool) { forget(backend); }
+
+}  // namespace wye::pool

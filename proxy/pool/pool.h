@@ -1,0 +1,83 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/metrics/worker_metrics.h"
+#include "proxy/pool/backend.h"
+
+namespace wye::pool {
+
+/// What a session asks for.
+struct Wanted {
+  BackendKey key;
+  std::string schema;     // the session's; a connection that has one never serves a session without one
+  bool new_login = false; // do not reuse: the server itself must check the account now
+};
+
+/// This worker's backend connections: opens, lends, resets, keeps for a while, closes. Owns them all. One worker.
+class Pool final : public BackendHolder {
+ public:
+  struct Limits {
+    unsigned max_per_server = 200;
+    base::milliseconds idle{60'000};
+    base::milliseconds connect_timeout{1000};
+  };
+  Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options);
+  ~Pool() override;
+
+  /// A connection of this key. An idle one is lent at once (returned). Otherwise one is opened, now or when another is given back,
+  /// and `holder` hears of it; nullptr until then. The holder gives up with cancel().
+  Backend* acquire(const Wanted& wanted, BackendHolder& holder);
+  void cancel(BackendHolder& holder);
+  /// Gives a connection back. It must have no statement in flight and no transaction; it is reset before its next use.
+  void release(Backend& backend);
+  void discard(Backend& backend);
+  /// The holder of a connection that died says so with this, once.
+  void forget(const Backend& backend);
+
+  /// Connections whose server changed its role, or vanished, are closed as soon as they are idle.
+  void set_topology(std::shared_ptr<const topology::Topology> topology);
+  /// Closes what idled too long and connects that take too long. Every 100 ms or so.
+  void sweep();
+
+  struct Row {
+    topology::ServerId server;
+    std::string user;
+    unsigned idle, in_use, connecting;
+  };
+  std::vector<Row> rows() const;
+  bool full(topology::ServerId server) const { return count(server) >= limits_.max_per_server; }
+  std::vector<routing::Load>& load() { return load_; }
+
+  // BackendHolder: for those that nobody holds
+  void on_backend_ready(Backend& backend) override;
+  void on_backend_lost(Backend& backend, const Error& error, bool server_said_so) override;
+  void on_backend_drained(Backend&) override {}
+
+ private:
+  struct Waiting {
+    Wanted wanted;
+    BackendHolder* holder;
+  };
+  unsigned count(topology::ServerId server) const { return server < counts_.size() ? counts_[server] : 0; }
+  Backend* find_idle(const Wanted& wanted);
+  Backend& open(const Wanted& wanted, BackendHolder& holder);
+  bool make_room(topology::ServerId server);
+  void serve_waiting(topology::ServerId server);
+  bool role_changed(const Backend& backend) const;
+
+  net::Loop& loop_;
+  metrics::WorkerMetrics& metrics_;
+  Limits limits_;
+  BackendOptions options_;
+  std::shared_ptr<const topology::Topology> topology_;
+  std::vector<std::unique_ptr<Backend>> backends_;
+  std::vector<unsigned> counts_;  // by ServerId, dead ones not counted
+  std::vector<routing::Load> load_;
+  std::deque<Waiting> waiting_;
+};
+
+}  // namespace wye::pool

@@ -1,0 +1,198 @@
+#include "proxy/session/driver/session.h"
+
+#include <algorithm>
+
+#include "proxy/base/log.h"
+
+namespace wye::session {
+
+namespace {
+
+metrics::SessionState gauge_of(std::size_t state_index) {
+  switch (state_index) {
+    case 0: return metrics::SessionState::login;
+    case 1: return metrics::SessionState::idle;
+    default: return metrics::SessionState::active;
+  }
+}
+constexpr std::size_t closed_index = 6;
+
+}  // namespace
+
+Session::Session(Context& context, SessionId id, int fd, std::string peer, config::Tls tls)
+    : context_(context),
+      id_(id),
+      client_(std::make_unique<net::Stream>(context.loop, fd, *this)),
+      peer_(std::move(peer)),
+      tls_(tls),
+      state_(LoggingIn{}),
+      state_since_(context.loop.now()) {
+  context_.open_sessions.fetch_add(1, std::memory_order_relaxed);
+  context_.metrics.sessions[metrics::SessionState::login].add();
+}
+
+Session::~Session() {
+  if (!std::holds_alternative<Closed>(state_)) close("shutting down");
+  context_.open_sessions.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Session::become(State state) {
+  if (state_.index() != closed_index) context_.metrics.sessions[gauge_of(state_.index())].sub();
+  if (std::holds_alternative<Holding>(state_)) context_.metrics.held_statements.sub();
+  state_ = std::move(state);
+  state_since_ = context_.loop.now();
+  if (state_.index() != closed_index) context_.metrics.sessions[gauge_of(state_.index())].add();
+  if (std::holds_alternative<Holding>(state_)) context_.metrics.held_statements.add();
+}
+
+void Session::send(base::ByteView payload, std::uint8_t sequence) {
+  std::uint8_t head[protocol::header_size];
+  protocol::write_head(head, {static_cast<std::uint32_t>(payload.size()), sequence});
+  client_->out().append(head);
+  client_->out().append(payload);
+  client_->schedule();
+}
+
+void Session::fail(const base::Error& error) {
+  base::Bytes payload;
+  protocol::write_err(payload, {error.code, error.state, error.message});
+  send(payload, answer_sequence_);
+}
+
+void Session::done() {
+  base::Bytes payload;
+  protocol::OkInfo ok;
+  ok.status = session_.status();
+  protocol::write_ok(payload, ok, {false, (capabilities_ & protocol::cap::session_track) != 0});
+  send(payload, answer_sequence_);
+}
+
+void Session::protocol_error(metrics::ProtocolError kind, const base::Error& error) {
+  context_.metrics.protocol_errors[kind].add();
+  log::info("protocol_error", {{"session", id_}, {"client", peer_}, {"error", error.message}});
+  fail(error);
+  close(error.message.c_str());
+}
+
+pool::Backend* Session::held(topology::ServerId id) {
+  const auto it = std::find_if(held_.begin(), held_.end(), [&](const auto* b) { return b->key().server == id; });
+  return it == held_.end() ? nullptr : *it;
+}
+
+/// Gives the backend connections back, or closes those whose state can't be taken back by a reset.
+void Session::release_all(bool clean) {
+  context_.pool.cancel(*this);
+  auto all = std::move(held_);
+  held_.clear();
+  for (auto* backend : all) {
+    const bool busy = backend->in_flight() > 0;
+    backend->orphan(*this);
+    backend->orphan(ahead_);
+    backend->orphan(preparer_);
+    // A primary's connection was the proof of the account's password; the next login needs a proof of its own.
+    if (clean && !busy && !session_.in_transaction() && backend->key().to_replica) {
+      context_.pool.release(*backend);
+    } else {
+      context_.pool.discard(*backend);
+    }
+  }
+}
+
+void Session::close(const char* why) {
+  if (std::holds_alternative<Closed>(state_)) return;
+  const bool quiet = std::holds_alternative<Idle>(state_) || std::holds_alternative<LoggingIn>(state_);
+  become(Closed{});
+  log::debug("session_closed", {{"session", id_}, {"client", peer_}, {"why", why}});
+  lookup_.reset();
+  release_all(quiet);
+  context_.metrics.bytes.at(metrics::Side::client, metrics::Direction::in).add(client_->bytes_in());
+  context_.metrics.bytes.at(metrics::Side::client, metrics::Direction::out).add(client_->bytes_out());
+  client_->close();
+  in_.clear();
+  context_.reap(id_);
+}
+
+void Session::on_closed(const char* why) { close(why); }
+
+void Session::on_bytes(std::span<std::uint8_t> bytes) {
+  in_.append(bytes);
+  if (std::holds_alternative<LoggingIn>(state_)) {
+    login_bytes();
+    base::Bytes().swap(command_);  // nothing of a login stays behind
+    return;
+  }
+  if (!upload_.complete()) return pump_upload();
+  if (std::holds_alternative<Idle>(state_)) return next_command();
+  // The client pipelines: what comes beyond a little waits in its socket.
+  if (in_.size() > net::Stream::low_water) client_->pause_reading();
+}
+
+void Session::on_drained() {
+  for (auto* backend : held_) backend->stream().resume_reading();
+}
+
+void Session::on_backend_drained(pool::Backend&) {
+  if (!upload_.complete()) {
+    client_->resume_reading();
+    pump_upload();
+  }
+}
+
+void Session::tick() {
+  const auto now = context_.loop.now();
+  if (const auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && now > login->deadline) {
+    context_.metrics.sessions_total[metrics::SessionResult::login_timeout].add();
+    context_.metrics.protocol_errors[metrics::ProtocolError::login_timeout].add();
+    answer_sequence_ = login->sequence;
+    fail({1159, "08S01", "Login took longer than sessions.login_timeout"});
+    return close("login timed out");
+  }
+  if (std::holds_alternative<Idle>(state_) && now - state_since_ > context_.config.sessions.idle_timeout) {
+    answer_sequence_ = 0;
+    fail({4031, "HY000", "The client was disconnected by wye because of inactivity (sessions.idle_timeout)"});
+    return close("idle");
+  }
+  if (const auto* acquiring = std::get_if<Acquiring>(&state_); acquiring != nullptr && now > acquiring->deadline) {
+    context_.pool.cancel(*this);
+    fail({1040, "08004", "No connection to server " + server(server_).name + " within pool.acquire_timeout: all " +
+                             std::to_string(context_.config.pool.max_per_server) + " of pool.max_per_server are in use or still connecting"});
+    return finish(true);
+  }
+  if (const auto* holding = std::get_if<Holding>(&state_); holding != nullptr && now > holding->deadline) {
+    std::string why = "No primary within failover.hold";
+    for (const auto& s : context_.topology->servers) why += "; " + s.name + ": " + (s.reason.empty() ? topology::name(s.role) : s.reason.c_str());
+    fail({2003, "HY000", why});
+    return finish(true);
+  }
+}
+
+void Session::on_topology() {
+  if (std::holds_alternative<Holding>(state_) && context_.topology->primary) to_primary_ ? run_on_primary(reason_) : route_and_run();
+}
+
+Session::Row Session::row() const {
+  static constexpr const char* states[] = {"login", "idle", "holding", "acquiring", "preparing", "running", "closed"};
+  Row row;
+  row.id = id_;
+  row.user = account_ != nullptr ? account_->user : "";
+  row.client = peer_;
+  row.schema = session_.schema;
+  row.state = states[state_.index()];
+  const bool active = state_.index() >= 3;
+  if (active) {
+    row.server = server(server_).name;
+  } else if (last_statement_) {
+    row.server = server(*last_statement_).name;
+  }
+  row.pinned_by = session_.pinned() == Pin::none ? "" : name(session_.pinned());
+  row.transaction = !session_.in_transaction() ? "" : transaction_server_ && !is_primary(*transaction_server_) ? "read only" : "read write";
+  if (active && command_.size() > 5 && (command_[4] == 0x03 || command_[4] == 0x16)) {
+    row.statement = std::string(command_text().substr(0, 1024));
+  } else if (active && statement_ != nullptr) {
+    row.statement = statement_->text.substr(0, 1024);
+  }
+  row.seconds = std::chrono::duration<double>(context_.loop.now() - state_since_).count();
+  return row;
+}
+
+}  // namespace wye::session

@@ -1,0 +1,199 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proxy/session/driver/account_lookup.h"
+#include "proxy/session/driver/context.h"
+#include "proxy/session/flows/answer.h"
+#include "proxy/session/flows/prepared.h"
+#include "proxy/session/flows/upload.h"
+
+namespace wye::session {
+
+/// One client connection: performs what the flows decide. Lives on its worker's thread; the worker owns it and reaps it after
+/// Context::reap. It holds at most one backend connection per server (the simple policy of now: until it ends or is reset);
+/// nothing else assumes that: a connection's queue knows its statements by sink, not by holder.
+///
+/// States and what moves them:
+///   LoggingIn -> Idle              the primary accepted the account
+///   Idle -> Acquiring|Holding      a command needs a server | there is no primary now
+///   Acquiring -> Preparing|Relaying  a connection is there (PREPARE goes ahead of an EXECUTE that this server does not know)
+///   Preparing -> Relaying, Relaying -> Idle    the answer is over; or -> Acquiring: it runs again elsewhere
+///   any -> Closed
+class Session final : public net::StreamOwner, public pool::BackendHolder, public pool::ResponseSink {
+ public:
+  Session(Context& context, SessionId id, int fd, std::string peer, config::Tls tls);
+  ~Session() override;
+
+  void start();
+  void tick();         // deadlines; every 100 ms or so
+  void on_topology();  // a new picture: who waits for a primary tries again
+  void close(const char* why);
+
+  struct Row {
+    SessionId id;
+    std::string user, client, schema, state, server, pinned_by, transaction, statement;
+    double seconds;
+  };
+  Row row() const;
+  /// Nothing would be lost by closing it now: no statement runs and no transaction is open.
+  bool quiet() const { return (std::holds_alternative<Idle>(state_) || std::holds_alternative<LoggingIn>(state_)) && !session_.in_transaction(); }
+
+  // net::StreamOwner: the client
+  void on_bytes(std::span<std::uint8_t> bytes) override;
+  void on_secure() override {}
+  void on_drained() override;
+  void on_closed(const char* why) override;
+  // pool::BackendHolder
+  void on_backend_ready(pool::Backend& backend) override;
+  void on_backend_lost(pool::Backend& backend, const base::Error& error, bool server_said_so) override;
+  void on_backend_drained(pool::Backend& backend) override;
+  // pool::ResponseSink: the answer to the client's statement
+  std::uint8_t sequence_shift() const override { return answer_.shift(); }
+  bool wants_definitions_end() const override { return answer_.needs_cut() && spoiled_ == Spoiled::no; }
+  void on_definitions_end(std::uint8_t next_sequence) override;
+  void on_raw(base::ByteView frames) override;
+  void on_packet(protocol::Part part, std::uint8_t sequence, base::ByteView payload, const protocol::ResponseTracker& tracker) override;
+  void on_end(const protocol::ResponseTracker& tracker) override;
+  void on_lost(const base::Error&) override {}  // on_backend_lost() follows
+
+ private:
+  struct LoggingIn {
+    std::optional<LoginFlow> flow;  // absent until the client's first packet
+    protocol::Nonce nonce{};
+    std::uint8_t sequence = 1;      // of the next packet from the client
+    base::TimePoint deadline{};
+    bool change_user = false;
+    bool verifying = false;
+  };
+  struct Idle {};
+  struct Holding { base::TimePoint deadline; };
+  struct Acquiring { base::TimePoint deadline; };
+  struct Preparing {};
+  struct Relaying {};
+  struct Closed {};
+  using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Closed>;
+  /// Why the answer that is coming must not reach the client: the statement runs again.
+  enum class Spoiled : std::uint8_t { no, read_only_replica, replay_failed };
+
+  /// Answers of statements that wye sent ahead: session state, PREPARE.
+  class Ahead final : public pool::ResponseSink {
+   public:
+    explicit Ahead(Session& session, bool prepare) : session_(session), prepare_(prepare) {}
+    void on_raw(base::ByteView) override {}
+    void on_packet(protocol::Part part, std::uint8_t, base::ByteView payload, const protocol::ResponseTracker&) override;
+    void on_end(const protocol::ResponseTracker& tracker) override;
+    void on_lost(const base::Error&) override {}
+    base::Error error;
+
+   private:
+    Session& session_;
+    bool prepare_;
+  };
+  friend class Ahead;
+
+  // session_login.cc
+  void login_bytes();
+  void on_first_packet(LoggingIn& login, const protocol::Packet& packet);
+  void perform(login::Action action);
+  void verify(AccountPtr account);
+  void logged_in(pool::Backend& backend);
+  void refuse_login(const base::Error& error, metrics::LoginFailure why);
+  void login_failed_at_server(const base::Error& error, bool server_said_so);
+  void change_user();
+  // session_commands.cc
+  void next_command();
+  bool take_command();
+  void dispatch();
+  void query();
+  void prepare();
+  void execute();
+  void long_data();
+  void close_statement();
+  void reset_statement();
+  void reset_connection();
+  void init_db();
+  void plain(protocol::Expect expect);
+  void explain_route(std::string_view sql);
+  bool transaction_is_broken();
+  // session_run.cc
+  void route_and_run();
+  void run_on_primary(routing::Reason reason);
+  void obtain(topology::ServerId server);
+  void run_on(pool::Backend& backend);
+  void send_state(pool::Backend& backend, const std::string& schema);
+  void send_statement(pool::Backend& backend);
+  void pump_upload();
+  void finish(bool failed);
+  void run_again(routing::Reason reason, metrics::Retry kind);
+  void leave_server();
+  // session_answers.cc
+  void finish_unread();
+  void state_ahead(bool failed);
+  void prepared_ahead(const protocol::ResponseTracker& tracker);
+  void not_opened(const pool::Backend& backend, const base::Error& error, bool server_said_so);
+  void statement_lost(const pool::Backend& backend, const base::Error& error);
+  void lost_while_idle(const pool::BackendKey& key);
+  bool can_run_again() const { return !passed_ && whole_ && attempts_ < 3; }
+  void hold(const char* why);
+  // session.cc
+  void become(State state);
+  void send(base::ByteView payload, std::uint8_t sequence);
+  void fail(const base::Error& error);   // ERR as the answer to the command
+  void done();                           // OK as the answer to the command
+  void protocol_error(metrics::ProtocolError kind, const base::Error& error);
+  void release_all(bool clean);
+  pool::Backend* held(topology::ServerId server);
+  void note_ok(const protocol::OkInfo& ok);
+  void note_error(const protocol::ErrInfo& err);
+  bool is_primary(topology::ServerId server) const { return context_.topology->primary == server; }
+  const topology::Server& server(topology::ServerId id) const { return context_.topology->servers[id]; }
+  std::string_view command_text() const { return base::chars_of(base::ByteView(command_).subspan(5)); }
+  base::ByteView command_payload() const { return base::ByteView(command_).subspan(4); }
+
+  Context& context_;
+  SessionId id_;
+  std::unique_ptr<net::Stream> client_;
+  std::string peer_;
+  config::Tls tls_;
+  State state_;
+  base::TimePoint state_since_;
+  base::Buffer in_;
+  // the account
+  std::uint32_t capabilities_ = 0;
+  AccountPtr account_;
+  std::unique_ptr<AccountLookup> lookup_;
+  // what is remembered of the session
+  SessionState session_;
+  PreparedStatements prepared_;
+  std::optional<topology::ServerId> transaction_server_, last_read_, last_statement_;
+  bool broken_transaction_ = false;
+  bool primary_state_ = false;  // user variables, locks, ... that no other connection has
+  std::vector<pool::Backend*> held_;
+  // the command that runs
+  base::Bytes command_;         // its first frame's head and payload; the rest is in upload_
+  Upload upload_;
+  sql::Facts facts_;            // views into command_ or a prepared statement's text
+  PreparedStatement* statement_ = nullptr;
+  protocol::Expect expect_ = protocol::Expect::ok_or_err;
+  routing::Reason reason_ = routing::Reason::unknown_statement;
+  topology::ServerId server_ = 0;
+  Answer answer_;
+  std::uint8_t answer_sequence_ = 1;
+  base::TimePoint started_, sent_;
+  bool whole_ = false;          // command_ is all of it: it can run again
+  bool to_primary_ = false;     // no routing: the command belongs to the primary
+  bool dispatching_ = false;
+  std::optional<base::TimePoint> hold_until_;
+  unsigned ahead_left_ = 0;     // answers of the session's state still to come
+  bool ahead_failed_ = false, preparing_ = false;
+  bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;
+  Spoiled spoiled_ = Spoiled::no;
+  unsigned attempts_ = 0;
+  Ahead ahead_{*this, false}, preparer_{*this, true};
+};
+
+}  // namespace wye::session

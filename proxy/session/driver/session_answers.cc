@@ -1,0 +1,255 @@
+#include <algorithm>
+
+#include "proxy/base/log.h"
+#include "proxy/session/driver/session.h"
+
+// What comes back from the servers: the client's answers, those of wye's own statements, and lost connections (routing.md 7).
+namespace wye::session {
+
+using protocol::Part;
+
+void Session::on_definitions_end(std::uint8_t next_sequence) {
+  answer_.definitions_end(client_->out(), next_sequence, session_.status());
+  client_->schedule();
+}
+
+void Session::on_raw(base::ByteView frames) {
+  if (spoiled_ != Spoiled::no) return;
+  passed_ = true;
+  client_->write(frames);
+  // The server waits as long as its client is slow; the client's on_drained() wakes it.
+  if (client_->congested()) {
+    if (auto* backend = held(server_)) backend->stream().pause_reading();
+  }
+}
+
+void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload, const protocol::ResponseTracker& tracker) {
+  if (spoiled_ != Spoiled::no) return;
+  if (first_) {
+    first_ = false;
+    const auto waited = std::chrono::duration_cast<base::microseconds>(base::Clock::now() - sent_);
+    auto& server_metrics = context_.metrics.server(server_);
+    server_metrics.latency.observe(waited);
+    context_.pool.load()[server_].latency_us = static_cast<std::uint32_t>(std::min<std::int64_t>(server_metrics.latency.value().count(), UINT32_MAX));
+    context_.metrics.statement_seconds.at(is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica, metrics::Phase::server)
+        .observe(waited);
+  }
+  protocol::OkInfo ok;
+  const protocol::OkInfo* known = nullptr;
+  base::Bytes renumbered;
+  switch (part) {
+    case Part::err: {
+      const auto parsed = protocol::parse_err(payload);
+      const auto* err = std::get_if<protocol::ErrInfo>(&parsed);
+      if (err == nullptr) break;
+      const bool read_only = err->code == 1290 || err->code == 1792 || err->code == 1836;
+      if (read_only && !is_primary(server_) && !was_in_transaction_ && can_run_again()) {
+        spoiled_ = Spoiled::read_only_replica;  // a write after all, and proof that nothing changed
+        return;
+      }
+      note_error(*err);
+      break;
+    }
+    case Part::ok:
+    case Part::ok_of_result: {
+      auto parsed = protocol::parse_ok(payload, true);
+      if (auto* info = std::get_if<protocol::OkInfo>(&parsed)) {
+        ok = *info;
+        known = &ok;
+        note_ok(ok);
+      }
+      break;
+    }
+    case Part::eof:
+      if (const auto parsed = protocol::parse_eof(payload); const auto* eof = std::get_if<protocol::EofInfo>(&parsed))
+        session_.apply_status(eof->status, is_primary(server_));
+      break;
+    case Part::prepare_ok:
+      // The id that the client holds is the session's, wherever the statement runs.
+      renumbered.assign(payload.begin(), payload.end());
+      for (int i = 0; statement_ != nullptr && i < 4; ++i) renumbered[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(statement_->id >> (8 * i));
+      payload = renumbered;
+      break;
+    default: break;
+  }
+  const bool definitions_end = part == Part::eof && (expect_ == protocol::Expect::prepare || tracker.between_packets_of_rows());
+  answer_.packet(client_->out(), part, sequence, payload, definitions_end, known);
+  client_->schedule();
+  passed_ = true;
+}
+
+/// Before the OK goes out: what was committed is known to every reader from here on.
+void Session::note_ok(const protocol::OkInfo& ok) {
+  const bool primary = is_primary(server_);
+  bool named = false;
+  if (!ok.session_state.empty()) {
+    protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
+      if (item.type == protocol::TrackerType::gtids) {
+        if (const auto set = topology::GtidSet::parse(topology::Flavour::mysql, item.value)) {
+          context_.frontier.raise(*set);
+          named = true;
+        }
+      } else if (item.type == protocol::TrackerType::system_variable && item.name == "last_gtid" && !item.value.empty()) {
+        if (const auto gtid = topology::parse_gtid(topology::Flavour::mariadb, item.value)) {
+          context_.frontier.raise(*gtid);
+          named = true;
+        }
+      }
+    });
+  }
+  // MariaDB names only the last of several commits.
+  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  if (primary && mariadb && (facts_.kind == sql::Kind::call || facts_.several)) context_.frontier.unreported_commit(base::Clock::now());
+  session_.apply(ok, command_[4] == 0x03 || command_[4] == 0x17 ? &facts_ : nullptr, primary);
+  if (auto* backend = held(server_)) session_.adopt(backend->state());
+}
+
+void Session::note_error(const protocol::ErrInfo& err) {
+  failed_ = true;
+  session_.after_error(&facts_);
+  // An implicit commit may have gone ahead of the error, and errors carry no GTID.
+  const bool may_have_committed = was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported) || facts_.kind == sql::Kind::call;
+  if (is_primary(server_) && may_have_committed) context_.frontier.unreported_commit(base::Clock::now());
+  (void)err;
+}
+
+void Session::on_end(const protocol::ResponseTracker& tracker) {
+  auto* backend = held(server_);
+  if (spoiled_ == Spoiled::read_only_replica) return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
+  if (spoiled_ == Spoiled::replay_failed) {
+    session_.pin(Pin::replay_failed);
+    return run_again(routing::Reason::pinned, metrics::Retry::reprepare);
+  }
+  if (backend != nullptr && statement_ != nullptr && expect_ == protocol::Expect::prepare && !tracker.failed()) {
+    statement_->parameters = tracker.parameters();
+    statement_->columns = tracker.columns();
+    backend->state().prepared[statement_->key] = {tracker.statement_id(), false};
+  }
+  if (!upload_.complete()) {
+    // The server answered before it had everything and reads no further; it closes. So does a server seen directly.
+    client_->close_after_flush();
+    return finish_unread();
+  }
+  const bool odd_replica = backend != nullptr && backend->key().to_replica && facts_.has(sql::fx_autocommit);
+  if (odd_replica) {  // autocommit was switched inside a READ ONLY transaction: this connection no longer reads what is new
+    held_.erase(std::find(held_.begin(), held_.end(), backend));
+    context_.pool.discard(*backend);
+  }
+  finish(tracker.failed());
+}
+
+void Session::finish_unread() {
+  leave_server();
+  become(Idle{});
+}
+
+void Session::Ahead::on_packet(Part part, std::uint8_t, base::ByteView payload, const protocol::ResponseTracker&) {
+  if (part != Part::err) return;
+  const auto parsed = protocol::parse_err(payload);
+  if (const auto* err = std::get_if<protocol::ErrInfo>(&parsed))
+    error = base::Error{err->code, err->state.empty() ? "HY000" : std::string(err->state), std::string(err->message)};
+}
+
+void Session::Ahead::on_end(const protocol::ResponseTracker& tracker) {
+  if (prepare_) {
+    session_.prepared_ahead(tracker);
+  } else {
+    session_.state_ahead(tracker.failed());
+  }
+}
+
+/// wye's own statement for the session's state is done. On a replica the client's statement is right behind it.
+void Session::state_ahead(bool failed) {
+  if (ahead_left_ > 0) --ahead_left_;
+  if (failed) {
+    log::warning("session_state_refused", {{"session", id_}, {"server", server(server_).name}, {"error", ahead_.error.message}});
+    ahead_failed_ = true;
+    if (std::holds_alternative<Relaying>(state_)) spoiled_ = Spoiled::replay_failed;
+  }
+  if (!std::holds_alternative<Preparing>(state_) || ahead_left_ > 0 || preparing_) return;
+  auto* backend = held(server_);
+  if (backend == nullptr) return;
+  if (!ahead_failed_) return send_statement(*backend);
+  // The state can't be had here. A replica is not needed; a primary's refusal is the client's answer.
+  if (!is_primary(server_)) {
+    session_.pin(Pin::replay_failed);
+    return run_again(routing::Reason::pinned, metrics::Retry::reprepare);
+  }
+  fail(ahead_.error);
+  finish(true);
+}
+
+void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
+  preparing_ = false;
+  auto* backend = held(server_);
+  if (!std::holds_alternative<Preparing>(state_) || backend == nullptr || statement_ == nullptr) return;
+  if (tracker.failed() || ahead_failed_) {
+    if (!is_primary(server_)) return run_again(routing::Reason::replicas_behind, metrics::Retry::reprepare);
+    fail(tracker.failed() ? preparer_.error : ahead_.error);
+    return finish(true);
+  }
+  backend->state().prepared[statement_->key] = {tracker.statement_id(), false};
+  run_on(*backend);
+}
+
+void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, bool server_said_so) {
+  context_.pool.forget(backend);
+  const auto kind = server_said_so ? metrics::BackendError::login : backend.since() == base::TimePoint{} ? metrics::BackendError::connect_refused : metrics::BackendError::closed;
+  context_.metrics.server(backend.key().server).errors[kind].add();
+  if (auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && held(backend.key().server) != &backend) {
+    if (login->verifying) login_failed_at_server(error, server_said_so);
+    return;
+  }
+  const auto it = std::find(held_.begin(), held_.end(), &backend);
+  if (it == held_.end()) return not_opened(backend, error, server_said_so);
+  held_.erase(it);
+  const bool running = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
+  log::info("backend_lost", {{"session", id_}, {"server", server(backend.key().server).name}, {"running", running}, {"error", error.message}});
+  if (running && backend.key().server == server_) return statement_lost(backend, error);
+  lost_while_idle(backend.key());
+}
+
+/// The connection that the statement waits for could not be had. Nothing was written.
+void Session::not_opened(const pool::Backend& backend, const base::Error& error, bool server_said_so) {
+  if (!std::holds_alternative<Acquiring>(state_)) return;
+  ++attempts_;
+  if (backend.key().to_replica && !session_.in_transaction()) return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
+  if (!server_said_so && !backend.key().to_replica) return hold(error.message.c_str());
+  fail(error);
+  finish(true);
+}
+
+/// routing.md 7: what the client sees of a server that dies while its statement is there.
+void Session::statement_lost(const pool::Backend& backend, const base::Error& error) {
+  const bool replica = backend.key().to_replica;
+  const bool sent = std::holds_alternative<Relaying>(state_);
+  if (replica && !was_in_transaction_ && (!sent || can_run_again())) return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
+  if (passed_ && backend.inside_packet()) return close("server lost inside a packet");
+  if (!sent && !replica && !session_.in_transaction() && !primary_state_) {
+    leave_server();
+    return hold(error.message.c_str());
+  }
+  if (passed_) answer_sequence_ = static_cast<std::uint8_t>(backend.last_sequence() + 1 + answer_.shift());
+  const bool transaction = session_.in_transaction();
+  session_.transaction_lost();
+  broken_transaction_ = transaction;
+  if (!replica) context_.frontier.unreported_commit(base::Clock::now());
+  const bool read_only = facts_.kind == sql::Kind::read && !transaction;
+  fail({2013, "HY000", error.message + (replica || read_only ? "" : ": the outcome of the statement is unknown, it was not sent again")});
+  if (!replica && primary_state_) return client_->close_after_flush();
+  if (!upload_.complete() && !replica) return client_->close_after_flush();
+  finish(true);
+}
+
+void Session::lost_while_idle(const pool::BackendKey& key) {
+  const bool here = transaction_server_ == key.server || (!key.to_replica && !transaction_server_);
+  if (session_.in_transaction() && here) {
+    session_.transaction_lost();
+    transaction_server_.reset();
+    broken_transaction_ = true;
+  }
+  // User variables, temporary tables, locks: gone, as with a server's crash.
+  if (!key.to_replica && primary_state_) close("its state was lost with the primary's connection");
+}
+
+}  // namespace wye::session

@@ -1,0 +1,296 @@
+#include <algorithm>
+
+#include "proxy/protocol/result_set.h"
+#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/session.h"
+
+// The client's commands: cut from the stream, told apart, classified.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
+namespace wye::session {
+
+namespace {
+
+// A command up to this size is kept whole: it is classified whole and can run again. What is longer streams by.
+constexpr std::uint32_t gather_limit = std::uint32_t{1} << 20;
+constexpr std::size_t prepare_limit = std::size_t{16} << 20;
+
+enum Command : std::uint8_t {
+  com_quit = 0x01, com_init_db = 0x02, com_query = 0x03, com_field_list = 0x04, com_statistics = 0x09, com_ping = 0x0e,
+  com_change_user = 0x11, com_stmt_prepare = 0x16, com_stmt_execute = 0x17, com_stmt_send_long_data = 0x18,
+  com_stmt_close = 0x19, com_stmt_reset = 0x1a, com_set_option = 0x1b, com_stmt_fetch = 0x1c, com_reset_connection = 0x1f,
+};
+
+const base::Error unknown_command{1047, "08S01", "Unknown command"};
+const base::Error malformed{1835, "HY000", "Malformed communication packet."};
+
+}  // namespace
+
+void Session::next_command() {
+  // A loop, not a recursion: commands that wye answers itself may come by the thousand in one chunk.
+  if (dispatching_) return;
+  dispatching_ = true;
+  while (std::holds_alternative<Idle>(state_)) {
+    if (!upload_.complete()) pump_upload();  // the rest of a command that was refused
+    if (!upload_.complete() || !take_command()) {
+      if (!std::holds_alternative<Closed>(state_)) client_->resume_reading();
+      break;
+    }
+    dispatch();
+  }
+  dispatching_ = false;
+}
+
+/// Moves the next command's beginning from in_ to command_. False: not enough bytes yet, or closed.
+bool Session::take_command() {
+  if (in_.size() < protocol::header_size) return false;
+  const auto head = protocol::read_head(in_.data().data());
+  answer_sequence_ = 1;
+  if (head.sequence != 0) {
+    protocol_error(metrics::ProtocolError::out_of_sequence, {1156, "08S01", "Got packets out of order"});
+    return false;
+  }
+  if (head.length > context_.config.sessions.max_packet) {
+    protocol_error(metrics::ProtocolError::oversized, {1153, "08S01", "Got a packet bigger than 'sessions.max_packet' bytes"});
+    return false;
+  }
+  if (head.length == 0) {
+    protocol_error(metrics::ProtocolError::malformed, malformed);
+    return false;
+  }
+  if (in_.size() < protocol::header_size + 1) return false;
+  const bool keep_whole = in_.data()[4] == com_stmt_prepare;  // its text is needed again on other servers
+  const std::uint32_t wanted = keep_whole ? head.length : std::min(head.length, gather_limit);
+  if (in_.size() < protocol::header_size + wanted) return false;
+  const auto view = in_.data().first(protocol::header_size + wanted);
+  command_.assign(view.begin(), view.end());
+  in_.consume(view.size());
+  upload_.begin(head.length - wanted, head.length == protocol::max_frame, head.length);
+  started_ = context_.loop.now();
+  whole_ = wanted == head.length && head.length != protocol::max_frame;
+  hold_until_.reset();
+  attempts_ = 0;
+  statement_ = nullptr;
+  facts_ = {};
+  return true;
+}
+
+void Session::dispatch() {
+  switch (command_[4]) {
+    case com_quit: return close("quit");
+    case com_query: return query();
+    case com_stmt_prepare: return prepare();
+    case com_stmt_execute: return execute();
+    case com_stmt_send_long_data: return long_data();
+    case com_stmt_close: return close_statement();
+    case com_stmt_reset: return reset_statement();
+    case com_init_db: return init_db();
+    case com_ping: return done();
+    case com_reset_connection: return reset_connection();
+    case com_change_user: return change_user();
+    case com_statistics: return plain(protocol::Expect::text);
+    case com_field_list: return plain(protocol::Expect::definitions);
+    case com_set_option:
+      session_.pin(Pin::set_option);
+      return plain(protocol::Expect::eof_or_err);
+    default:
+      context_.metrics.protocol_errors[metrics::ProtocolError::unsupported_command].add();
+      return fail(unknown_command);
+  }
+}
+
+bool Session::transaction_is_broken() {
+  if (!broken_transaction_) return false;
+  if (facts_.kind == sql::Kind::rollback || facts_.kind == sql::Kind::commit) {
+    broken_transaction_ = false;
+    if (facts_.kind == sql::Kind::rollback) {
+      done();
+      return true;
+    }
+  }
+  fail({1105, "40000", "The transaction was lost with the connection to its server; nothing runs until ROLLBACK"});
+  return true;
+}
+
+void Session::query() {
+  sql::Dialect dialect;
+  dialect.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  dialect.version = context_.greeting_version.number;
+  session_.fill(dialect);
+  facts_ = sql::classify(command_text(), dialect);
+  if (!upload_.complete()) {
+    // The end is not seen. What it could do to the session stays on the primary, for good where it could be anything.
+    facts_.replica_ok = false;
+    const bool one = (capabilities_ & protocol::cap::multi_statements) == 0 && !facts_.several;
+    if (!one || (facts_.kind != sql::Kind::write && facts_.kind != sql::Kind::read)) {
+      session_.pin(Pin::unseen_text);
+      primary_state_ = true;
+    }
+    facts_.effects |= sql::fx_may_commit_unreported;
+  }
+  if (facts_.has(sql::fx_explain_route)) return explain_route(command_text());
+  if (transaction_is_broken()) return;
+  session_.before(facts_);
+  primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
+                   (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
+  expect_ = protocol::Expect::query;
+  route_and_run();
+}
+
+void Session::prepare() {
+  if (!upload_.complete() || command_.size() > prepare_limit)
+    return protocol_error(metrics::ProtocolError::oversized, {1153, "08S01", "A statement to prepare may have 16 MiB at most"});
+  if (transaction_is_broken()) return;
+  if (prepared_.size() >= PreparedStatements::most)
+    return fail({1461, "42000", "Can't create more than max_prepared_stmt_count statements (current value: " + std::to_string(PreparedStatements::most) + ")"});
+  statement_ = &prepared_.add(std::string(command_text()));
+  statement_->schema = session_.schema;
+  sql::Dialect dialect;
+  dialect.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  dialect.version = context_.greeting_version.number;
+  session_.fill(dialect);
+  statement_->facts = sql::classify(statement_->text, dialect);
+  facts_ = statement_->facts;
+  expect_ = protocol::Expect::prepare;
+  route_and_run();
+}
+
+void Session::execute() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  statement_ = in.ok() ? prepared_.find(id) : nullptr;
+  if (statement_ == nullptr)
+    return fail({1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_execute"});
+  if (!note_types(command_payload(), *statement_)) return fail(malformed);
+  facts_ = statement_->facts;
+  if (transaction_is_broken()) return;
+  session_.before(facts_);
+  primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
+                   (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
+  if (in.u8() != 0 && in.ok()) facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
+  expect_ = protocol::Expect::query;
+  if (statement_->fixed) {
+    const auto there = *statement_->fixed;
+    statement_->fixed.reset();
+    reason_ = is_primary(there) ? routing::Reason::write : routing::Reason::replica_read;
+    return obtain(there);
+  }
+  route_and_run();
+}
+
+void Session::long_data() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  statement_ = prepared_.find(in.u32());
+  if (!in.ok() || statement_ == nullptr) return;  // this command has no answer, so no error either
+  facts_ = statement_->facts;
+  expect_ = protocol::Expect::nothing;
+  if (statement_->fixed) return obtain(*statement_->fixed);
+  route_and_run();
+}
+
+void Session::close_statement() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  const auto* statement = in.ok() ? prepared_.find(id) : nullptr;
+  if (statement == nullptr) return;
+  for (auto* backend : held_) {
+    auto& there = backend->state().prepared;
+    const auto it = there.find(statement->key);
+    if (it == there.end()) continue;
+    base::Bytes payload{com_stmt_close}, framed;
+    protocol::put_u32(payload, it->second.id);
+    protocol::write_packet(framed, 0, payload);
+    backend->submit(ahead_, protocol::Expect::nothing, framed);
+    there.erase(it);
+  }
+  prepared_.remove(id);
+}
+
+void Session::reset_statement() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  statement_ = in.ok() ? prepared_.find(id) : nullptr;
+  if (statement_ == nullptr)
+    return fail({1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_reset"});
+  const auto where = statement_->fixed ? statement_->fixed : statement_->last;
+  statement_->fixed.reset();
+  auto* backend = where ? held(*where) : nullptr;
+  if (backend == nullptr || !backend->state().prepared.contains(statement_->key)) return done();  // nothing there to reset
+  expect_ = protocol::Expect::ok_or_err;
+  obtain(*where);
+}
+
+void Session::reset_connection() {
+  const auto primary = context_.topology->primary;
+  auto all = held_;
+  for (auto* backend : all) {
+    if (primary == backend->key().server) continue;
+    held_.erase(std::find(held_.begin(), held_.end(), backend));
+    if (backend->idle() && !session_.in_transaction()) {
+      context_.pool.release(*backend);
+    } else {
+      context_.pool.discard(*backend);
+    }
+  }
+  session_.reset();
+  prepared_.clear();
+  broken_transaction_ = primary_state_ = false;
+  transaction_server_ = last_read_ = last_statement_ = std::nullopt;
+  if (auto* backend = primary ? held(*primary) : nullptr; backend != nullptr) {
+    backend->state().forget_session();
+    backend->settings_lost();
+    plain(protocol::Expect::ok_or_err);
+    return;
+  }
+  done();
+}
+
+void Session::init_db() {
+  facts_.kind = sql::Kind::use;
+  if (transaction_is_broken()) return;
+  expect_ = protocol::Expect::ok_or_err;
+  run_on_primary(routing::Reason::use_schema);
+}
+
+void Session::plain(protocol::Expect expect) {
+  expect_ = expect;
+  run_on_primary(routing::Reason::server_state);
+}
+
+void Session::explain_route(std::string_view text) {
+  const auto at = std::search(text.begin(), text.end(), "route", "route" + 5, [](char a, char b) { return (a | 0x20) == b; });
+  std::string_view sql = text.substr(static_cast<std::size_t>(at - text.begin()));
+  sql.remove_prefix(std::min<std::size_t>(5, sql.size()));
+  sql::Dialect dialect;
+  dialect.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  dialect.version = context_.greeting_version.number;
+  session_.fill(dialect);
+  const auto facts = sql::classify(sql, dialect);
+  routing::SessionView view;
+  session_.fill(view);
+  view.transaction_server = transaction_server_;
+  view.last_read = last_read_;
+  view.last_statement = last_statement_;
+  std::vector<routing::Candidate> candidates;
+  const auto route = routing::explain(
+      {facts, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()}, candidates);
+  if (!route) return fail(route.error());
+  protocol::Table table{{"kind", "route", "server", "reason", "candidate", "verdict"}, {}};
+  const std::string kind = sql::name(facts.kind), reason = routing::name(route->reason);
+  const std::string where = route->server ? server(*route->server).name : "";
+  const std::string side = !route->server ? "none" : is_primary(*route->server) ? "primary" : "replica";
+  for (const auto& candidate : candidates) {
+    const bool taken = route->server == candidate.server;
+    table.rows.push_back({kind, side, where, reason, server(candidate.server).name, taken ? "taken" : routing::name(candidate.rejected)});
+  }
+  if (table.rows.empty()) table.rows.push_back({kind, side, where, reason, std::nullopt, std::nullopt});
+  base::Bytes out;
+  protocol::write_result(out, 1, table,
+                         {(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0, session_.status()});
+  client_->write(out);
+}
+
+}  // namespace wye::session

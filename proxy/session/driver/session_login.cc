@@ -1,0 +1,244 @@
+#include <algorithm>
+
+#include "proxy/base/log.h"
+#include "proxy/session/driver/session.h"
+
+// The client's connection phase: greeting, TLS, authentication, COM_CHANGE_USER.
+namespace wye::session {
+
+namespace {
+
+constexpr std::size_t max_login_packet = std::size_t{64} * 1024;
+constexpr std::size_t ssl_request_size = 36;  // head included
+namespace cap = protocol::cap;
+
+/// What clients are offered. COMPRESS, LOCAL_FILES, QUERY_ATTRIBUTES and OPTIONAL_RESULTSET_METADATA are not, yet.
+constexpr std::uint32_t offered = cap::long_password | cap::found_rows | cap::long_flag | cap::connect_with_db | cap::no_schema |
+                                  cap::ignore_space | cap::protocol_41 | cap::interactive | cap::transactions |
+                                  cap::secure_connection | cap::multi_statements | cap::multi_results | cap::ps_multi_results |
+                                  cap::plugin_auth | cap::connect_attrs | cap::plugin_auth_lenenc_data |
+                                  cap::can_handle_expired_passwords | cap::session_track | cap::deprecate_eof;
+/// The client's flags that change what a server answers (routing.md 4).
+constexpr std::uint32_t passed_on = cap::found_rows | cap::ignore_space | cap::interactive | cap::multi_statements |
+                                    cap::can_handle_expired_passwords;
+
+bool looks_like_http(base::ByteView bytes) {
+  const auto text = base::chars_of(bytes);
+  return text.starts_with("GET ") || text.starts_with("POST") || text.starts_with("HEAD") || text.starts_with("OPTI") || text.starts_with("PUT ");
+}
+
+metrics::LoginFailure failure_of(std::uint16_t code) {
+  switch (code) {
+    case 1044: case 1049: return metrics::LoginFailure::unknown_schema;
+    case 1045: return metrics::LoginFailure::wrong_password;
+    case 1130: return metrics::LoginFailure::host_not_allowed;
+    case 1820: case 1862: return metrics::LoginFailure::password_expired;
+    case 3118: case 4151: return metrics::LoginFailure::account_locked;
+    default: return metrics::LoginFailure::backend_refused;
+  }
+}
+
+}  // namespace
+
+void Session::start() {
+  auto& login = std::get<LoggingIn>(state_);
+  login.deadline = context_.loop.now() + context_.config.sessions.login_timeout;
+  if (context_.open_sessions.load(std::memory_order_relaxed) > context_.config.sessions.max) {
+    context_.metrics.sessions_total[metrics::SessionResult::refused_max].add();
+    answer_sequence_ = 0;
+    fail({1040, "08004", "Too many connections"});
+    return close("sessions.max");
+  }
+  protocol::Greeting greeting;
+  greeting.server_version = context_.greeting_version.text;
+  greeting.connection_id = id_;
+  greeting.nonce = login.nonce = protocol::make_nonce();
+  greeting.capabilities = offered | (context_.tls != nullptr && tls_ != config::Tls::off ? cap::ssl : 0U);
+  greeting.plugin = context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password" : "caching_sha2_password";
+  base::Bytes payload;
+  protocol::write_greeting(payload, greeting);
+  send(payload, 0);
+  client_->limit_reads(ssl_request_size);
+}
+
+void Session::login_bytes() {
+  while (auto* login = std::get_if<LoggingIn>(&state_)) {
+    if (login->verifying) {
+      if (in_.size() > max_login_packet) close("too much before the login was over");
+      return;
+    }
+    const auto framed = protocol::next_packet(in_.data(), max_login_packet);
+    answer_sequence_ = static_cast<std::uint8_t>(login->sequence + 1);
+    if (std::holds_alternative<protocol::NeedMore>(framed)) {
+      if (in_.size() >= 4 && !login->flow && looks_like_http(in_.data()))
+        protocol_error(metrics::ProtocolError::http, {1043, "08S01", "This is a MySQL port, not HTTP"});
+      else if (in_.size() >= ssl_request_size)
+        client_->limit_reads(SIZE_MAX);  // longer than an SSLRequest: a login in clear
+      return;
+    }
+    if (std::holds_alternative<protocol::Malformed>(framed)) {
+      const bool http = !login->flow && looks_like_http(in_.data());
+      return protocol_error(http ? metrics::ProtocolError::http : metrics::ProtocolError::oversized,
+                            {1043, "08S01", http ? "This is a MySQL port, not HTTP" : "Bad handshake"});
+    }
+    const auto packet = std::get<protocol::Packet>(framed);
+    if (packet.sequence != login->sequence)
+      return protocol_error(metrics::ProtocolError::out_of_sequence, {1156, "08S01", "Got packets out of order"});
+    login->sequence = static_cast<std::uint8_t>(login->sequence + 1);
+    base::Bytes payload(packet.payload.begin(), packet.payload.end());
+    protocol::wipe(in_.mutable_data(), packet.consumed);
+    in_.consume(packet.consumed);
+    if (!login->flow) {
+      on_first_packet(*login, {packet.sequence, payload, 0});
+    } else {
+      login->sequence = static_cast<std::uint8_t>(login->sequence + 1);
+      perform(login->flow->on_packet(payload));
+    }
+    protocol::wipe(payload);
+  }
+}
+
+void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) {
+  const std::uint32_t announced = offered | (context_.tls != nullptr ? cap::ssl : 0U);
+  auto parsed = protocol::parse_login(packet.payload, announced);
+  auto* request = std::get_if<protocol::Login>(&parsed);
+  if (request == nullptr) return protocol_error(metrics::ProtocolError::malformed, {1043, "08S01", "Bad handshake"});
+  if (request->ssl_request) {
+    // What follows the request in clear text is no part of the TLS conversation: somebody put it there.
+    if (client_->secure() || context_.tls == nullptr || tls_ == config::Tls::off || !in_.empty())
+      return protocol_error(metrics::ProtocolError::unexpected_packet, {1043, "08S01", "Bad handshake"});
+    return client_->start_tls(context_.tls, true);
+  }
+  if (tls_ >= config::Tls::required && !client_->secure()) {
+    login.sequence = static_cast<std::uint8_t>(login.sequence + 1);
+    return refuse_login({3159, "HY000", "Connections using insecure transport are prohibited by wye (listen.tls: required)."},
+                        metrics::LoginFailure::tls_required);
+  }
+  client_->limit_reads(SIZE_MAX);
+  capabilities_ = request->capabilities & announced;
+  session_.collation = static_cast<std::uint8_t>(request->collation);
+  session_.schema = request->schema;
+  LoginFlow::Setup setup;
+  setup.secure = client_->secure();
+  setup.nonce = login.nonce;
+  setup.known = [this](std::string_view user) { return context_.accounts.find(user); };
+  setup.rsa = context_.rsa;
+  login.flow.emplace(std::move(setup));
+  login.sequence = static_cast<std::uint8_t>(login.sequence + 1);
+  auto action = login.flow->begin(std::move(request->user), request->plugin, std::move(request->auth));
+  perform(std::move(action));
+}
+
+void Session::perform(login::Action action) {
+  auto& login = std::get<LoggingIn>(state_);
+  // login.sequence is the next of the *client's*; ours is the one before.
+  const auto own = static_cast<std::uint8_t>(login.sequence - 1);
+  if (auto* out = std::get_if<login::Send>(&action)) {
+    send(out->payload, own);
+  } else if (std::holds_alternative<login::LookUp>(action)) {
+    login.verifying = true;
+    lookup_ = std::make_unique<AccountLookup>(context_, login.flow->user(), [this](const AccountLookup::Rows& rows) {
+      auto keep = std::move(lookup_);  // it is on the stack above us
+      context_.loop.defer([gone = std::shared_ptr<AccountLookup>(std::move(keep))] {});
+      auto* now = std::get_if<LoggingIn>(&state_);
+      if (now == nullptr || !now->flow) return;
+      now->verifying = false;
+      perform(now->flow->on_rows(rows));
+    });
+    const auto& topology = *context_.topology;
+    if (topology.primary) {
+      lookup_->start(*topology.primary, false);
+    } else {
+      lookup_.reset();
+      login.verifying = false;
+      perform(login.flow->on_rows(std::nullopt));
+    }
+  } else if (auto* check = std::get_if<login::Verify>(&action)) {
+    verify(std::move(check->account));
+  } else if (auto* refused = std::get_if<login::Refuse>(&action)) {
+    refuse_login(refused->error, metrics::LoginFailure::malformed);
+  }
+}
+
+/// The primary decides; without one, any server that answers: they all replicate the accounts.
+void Session::verify(AccountPtr account) {
+  const auto& topology = *context_.topology;
+  std::optional<topology::ServerId> where = topology.primary;
+  for (topology::ServerId i = 0; !where && i < topology.servers.size(); ++i) {
+    if (topology.servers[i].state == topology::State::online || topology.servers[i].state == topology::State::lagging) where = i;
+  }
+  if (!where) return refuse_login({2003, "HY000", "No server can check the login: none is reachable"}, metrics::LoginFailure::no_server);
+  std::get<LoggingIn>(state_).verifying = true;
+  account_ = std::move(account);
+  server_ = *where;
+  pool::Wanted wanted;
+  wanted.key = {*where, !is_primary(*where), account_, capabilities_ & passed_on, session_.collation};
+  wanted.schema = session_.schema;
+  wanted.new_login = true;
+  context_.pool.acquire(wanted, *this);
+}
+
+void Session::logged_in(pool::Backend& backend) {
+  auto& login = std::get<LoggingIn>(state_);
+  auto sequence = static_cast<std::uint8_t>(login.sequence - 1);
+  if (const auto before = login.flow->before_ok()) send(*before, sequence++);
+  account_ = context_.accounts.keep(account_);
+  const bool again = login.change_user;
+  if (again) {
+    release_all(true);
+    prepared_.clear();
+    session_.reset();
+    last_read_ = last_statement_ = transaction_server_ = std::nullopt;
+    primary_state_ = broken_transaction_ = false;
+  }
+  held_.push_back(&backend);
+  session_.apply_status(backend.login_status(), true);
+  if (!again) context_.metrics.sessions_total[metrics::SessionResult::accepted].add();
+  become(Idle{});
+  answer_sequence_ = sequence;
+  done();
+  next_command();
+}
+
+void Session::refuse_login(const base::Error& error, metrics::LoginFailure why) {
+  context_.metrics.login_failures[why].add();
+  context_.metrics.sessions_total[metrics::SessionResult::login_failed].add();
+  const auto& login = std::get<LoggingIn>(state_);
+  log::info("login_refused", {{"session", id_}, {"client", peer_}, {"user", login.flow ? login.flow->user() : ""}, {"code", error.code}, {"error", error.message}});
+  answer_sequence_ = static_cast<std::uint8_t>(login.sequence - 1);
+  fail(error);
+  close("login refused");
+}
+
+void Session::login_failed_at_server(const base::Error& error, bool server_said_so) {
+  const auto& login = std::get<LoggingIn>(state_);
+  if (server_said_so && login.flow && login.flow->used_known_password()) context_.accounts.forget(login.flow->user());
+  refuse_login(error, server_said_so ? failure_of(error.code) : metrics::LoginFailure::no_server);
+}
+
+void Session::change_user() {
+  auto parsed = protocol::parse_change_user(command_payload(), capabilities_);
+  auto* request = std::get_if<protocol::ChangeUser>(&parsed);
+  if (request == nullptr || !upload_.complete())
+    return protocol_error(metrics::ProtocolError::malformed, {1835, "HY000", "Malformed communication packet."});
+  LoggingIn login;
+  login.change_user = true;
+  login.nonce = protocol::make_nonce();
+  login.deadline = context_.loop.now() + context_.config.sessions.login_timeout;
+  login.sequence = 2;  // our AuthSwitch is 1
+  session_.collation = static_cast<std::uint8_t>(request->collation);
+  session_.schema = request->schema;
+  LoginFlow::Setup setup;
+  setup.secure = client_->secure();
+  setup.nonce = login.nonce;
+  setup.known = [this](std::string_view user) { return context_.accounts.find(user); };
+  setup.rsa = context_.rsa;
+  login.flow.emplace(std::move(setup));
+  const std::string plugin =
+      context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password" : "caching_sha2_password";
+  become(std::move(login));
+  auto& now = std::get<LoggingIn>(state_);
+  perform(now.flow->begin_again(std::move(request->user), plugin));
+}
+
+}  // namespace wye::session

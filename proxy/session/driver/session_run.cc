@@ -1,0 +1,223 @@
+#include <algorithm>
+
+#include "proxy/base/log.h"
+#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/session.h"
+
+// One statement's way: route, connection, session state ahead, statement, and what happens when a server is lost.
+namespace wye::session {
+
+namespace {
+
+base::Bytes command_packet(std::uint8_t command, std::string_view text) {
+  base::Bytes payload{command}, framed;
+  base::append(payload, base::bytes_of(text));
+  protocol::write_packet(framed, 0, payload);
+  return framed;
+}
+
+}  // namespace
+
+void Session::route_and_run() {
+  to_primary_ = false;
+  routing::SessionView view;
+  session_.fill(view);
+  view.transaction_server = transaction_server_;
+  view.last_read = last_read_;
+  view.last_statement = last_statement_;
+  const auto route = routing::route(
+      {facts_, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()});
+  if (!route) {
+    fail(route.error());
+    if (std::holds_alternative<Holding>(state_)) finish(true);
+    return;
+  }
+  reason_ = route->reason;
+  if (!route->server) return hold("no primary");
+  obtain(*route->server);
+}
+
+void Session::run_on_primary(routing::Reason reason) {
+  reason_ = reason;
+  to_primary_ = true;
+  if (!context_.topology->primary) return hold("no primary");
+  obtain(*context_.topology->primary);
+}
+
+void Session::hold(const char* why) {
+  if (std::holds_alternative<Holding>(state_)) return;  // its deadline stands
+  log::debug("statement_held", {{"session", id_}, {"why", why}});
+  if (!hold_until_) hold_until_ = context_.loop.now() + context_.config.failover.hold;
+  become(Holding{*hold_until_});
+}
+
+void Session::obtain(topology::ServerId id) {
+  server_ = id;
+  if (auto* backend = held(id)) {
+    // A replica that has become the primary, or the reverse: this connection was opened for the other role.
+    if (backend->key().to_replica != is_primary(id)) return run_on(*backend);
+    held_.erase(std::find(held_.begin(), held_.end(), backend));
+    context_.pool.discard(*backend);
+  }
+  pool::Wanted wanted;
+  wanted.key = {id, !is_primary(id), account_, held_.empty() ? capabilities_ : held_.front()->key().client_flags, session_.collation};
+  if (held_.empty()) wanted.key.client_flags &= protocol::cap::found_rows | protocol::cap::ignore_space | protocol::cap::interactive | protocol::cap::multi_statements | protocol::cap::can_handle_expired_passwords;
+  wanted.schema = session_.schema;
+  become(Acquiring{context_.loop.now() + context_.config.pool.acquire_timeout});
+  if (auto* backend = context_.pool.acquire(wanted, *this)) on_backend_ready(*backend);
+}
+
+void Session::on_backend_ready(pool::Backend& backend) {
+  if (auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && login->verifying) {
+    logged_in(backend);
+    return;
+  }
+  if (!std::holds_alternative<Acquiring>(state_) || held(backend.key().server) != nullptr) return context_.pool.discard(backend);
+  held_.push_back(&backend);
+  context_.metrics.statement_seconds.at(is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica, metrics::Phase::queue)
+      .observe(context_.loop.now() - state_since_);
+  run_on(backend);
+}
+
+/// What differs between the session and this connection goes ahead, in the same write.
+void Session::send_state(pool::Backend& backend, const std::string& schema) {
+  auto& there = backend.state();
+  if (!schema.empty() && there.schema != schema) {
+    ++ahead_left_;
+    backend.submit(ahead_, protocol::Expect::ok_or_err, command_packet(0x02, schema));
+    there.schema = schema;
+  }
+  if (!session_.differs(there)) return;
+  const std::string sql = session_.difference(there);
+  if (sql.empty()) return;
+  ++ahead_left_;
+  backend.submit(ahead_, protocol::Expect::query, command_packet(0x03, sql));
+}
+
+void Session::run_on(pool::Backend& backend) {
+  spoiled_ = Spoiled::no;
+  ahead_left_ = 0;
+  ahead_failed_ = preparing_ = false;
+  ahead_.error = preparer_.error = {};
+  answer_ = Answer({(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0, backend.deprecate_eof()});
+  const std::uint8_t command = command_[4];
+  const bool by_statement = statement_ != nullptr && command != 0x16;
+  if (by_statement && !backend.state().prepared.contains(statement_->key)) {
+    send_state(backend, statement_->schema);
+    preparing_ = true;
+    become(Preparing{});
+    backend.submit(preparer_, protocol::Expect::prepare, command_packet(0x16, statement_->text));
+    return;
+  }
+  send_state(backend, session_.schema);
+  // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped and run again.
+  if (ahead_left_ > 0 && !backend.key().to_replica) return become(Preparing{});
+  send_statement(backend);
+}
+
+void Session::send_statement(pool::Backend& backend) {
+  first_ = true;
+  passed_ = failed_ = false;
+  was_in_transaction_ = session_.in_transaction();
+  sent_ = context_.loop.now();
+  ++attempts_;
+  become(Relaying{});
+  auto& load = context_.pool.load()[server_];
+  ++load.outstanding;
+  context_.metrics.server(server_).queries.add();
+  if (statement_ != nullptr && command_[4] != 0x16) {
+    auto& there = backend.state().prepared[statement_->key];
+    base::Bytes payload, framed(protocol::header_size);
+    if (command_[4] == 0x17) {
+      auto rewritten = rewrite_execute(command_payload(), *statement_, there);
+      const auto grown = rewritten ? rewritten->prefix.size() - command_payload().size() : 0;
+      const auto length = protocol::read_head(command_.data()).length + grown;
+      if (!rewritten || length > protocol::max_frame || (grown > 0 && length == protocol::max_frame)) {
+        fail({1835, "HY000", "Malformed communication packet."});
+        return finish(true);
+      }
+      payload = std::move(rewritten->prefix);
+      protocol::write_head(framed.data(), {static_cast<std::uint32_t>(length), 0});
+    } else {
+      payload.assign(command_payload().begin(), command_payload().end());
+      for (int i = 0; i < 4; ++i) payload[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(there.id >> (8 * i));
+      protocol::write_head(framed.data(), protocol::read_head(command_.data()));
+    }
+    base::append(framed, payload);
+    backend.submit(*this, expect_, framed);
+  } else {
+    backend.submit(*this, expect_, command_);
+  }
+  if (!upload_.complete()) {
+    pump_upload();
+  } else if (expect_ == protocol::Expect::nothing) {
+    finish(false);
+  }
+}
+
+/// The rest of a long command: to its server, or nowhere when the command was refused or already answered.
+void Session::pump_upload() {
+  const bool relaying = std::holds_alternative<Relaying>(state_);
+  if (!relaying && !std::holds_alternative<Idle>(state_)) {
+    if (in_.size() > net::Stream::low_water) client_->pause_reading();
+    return;
+  }
+  pool::Backend* backend = relaying ? held(server_) : nullptr;
+  if (relaying && (backend == nullptr || backend->stream().congested())) return client_->pause_reading();
+  const auto step = upload_.pump(in_, backend == nullptr ? nullptr : &backend->stream().out(), context_.config.sessions.max_packet);
+  if (backend != nullptr) {
+    backend->stream().schedule();
+    if (backend->stream().congested()) client_->pause_reading();
+  }
+  switch (step) {
+    case Upload::Step::need_more: return;
+    case Upload::Step::complete:
+      if (relaying && expect_ == protocol::Expect::nothing) return finish(false);
+      if (!relaying) next_command();
+      return;
+    case Upload::Step::out_of_sequence:
+      answer_sequence_ = upload_.frames();
+      return protocol_error(metrics::ProtocolError::out_of_sequence, {1156, "08S01", "Got packets out of order"});
+    case Upload::Step::too_large:
+      answer_sequence_ = upload_.frames();
+      return protocol_error(metrics::ProtocolError::oversized, {1153, "08S01", "Got a packet bigger than 'sessions.max_packet' bytes"});
+  }
+}
+
+void Session::run_again(routing::Reason reason, metrics::Retry kind) {
+  context_.metrics.retries[kind].add();
+  leave_server();
+  log::info("statement_runs_again", {{"session", id_}, {"server", server(server_).name}, {"why", metrics::name(kind)}});
+  run_on_primary(reason);
+}
+
+void Session::leave_server() {
+  if (!std::holds_alternative<Relaying>(state_)) return;
+  auto& load = context_.pool.load()[server_];
+  if (load.outstanding > 0) --load.outstanding;
+}
+
+/// The statement is over for the client: count, remember, go on.
+void Session::finish(bool failed) {
+  const bool ran = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
+  const auto kind = is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica;
+  const auto now = base::Clock::now();
+  leave_server();
+  if (ran) {
+    context_.metrics.statements.at(kind, reason_).add();
+    context_.metrics.statement_seconds.at(kind, metrics::Phase::total).observe(now - started_);
+    last_statement_ = server_;
+    if (kind == metrics::RouteKind::replica) last_read_ = server_;
+    if (statement_ != nullptr) statement_->last = server_;
+    if (session_.in_transaction() && !transaction_server_) transaction_server_ = server_;
+    if (!session_.in_transaction()) transaction_server_.reset();
+  }
+  if (command_[4] == 0x18 && statement_ != nullptr && ran) statement_->fixed = server_;
+  if (failed && command_[4] == 0x16 && statement_ != nullptr) prepared_.remove(statement_->id);
+  statement_ = nullptr;
+  if (command_.capacity() > net::Stream::low_water) base::Bytes(command_.begin(), command_.begin() + 5).swap(command_);
+  become(Idle{});
+  next_command();
+}
+
+}  // namespace wye::session

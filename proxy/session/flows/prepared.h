@@ -1,0 +1,52 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "proxy/protocol/execute.h"
+#include "proxy/session/flows/session_state.h"
+
+namespace wye::session {
+
+/// A binary prepared statement of one session. The id that the client holds is the session's; each backend connection that
+/// needs it has its own (ConnectionState::prepared, by key).
+struct PreparedStatement {
+  std::uint32_t id = 0;       // the client's
+  std::uint64_t key = 0;      // unique in the process: a connection that changes sessions can't mistake one for another
+  std::string text;
+  std::string schema;         // names in the text were resolved in this one
+  sql::Facts facts;           // views into `text`
+  std::uint16_t parameters = 0, columns = 0;
+  Bytes types;                // as the client last bound them; empty: never
+  std::optional<topology::ServerId> fixed;  // SEND_LONG_DATA went there; until the EXECUTE or RESET
+  std::optional<topology::ServerId> last;   // where it was executed last
+};
+
+/// The statements of one session, by the client's ids. Pure.
+class PreparedStatements {
+ public:
+  static constexpr std::size_t most = 16382;  // as the server's max_prepared_stmt_count by default
+  PreparedStatement& add(std::string text);
+  PreparedStatement* find(std::uint32_t id);
+  void remove(std::uint32_t id) { statements_.erase(id); }
+  void clear() { statements_.clear(); }
+  std::size_t size() const { return statements_.size(); }
+
+ private:
+  std::unordered_map<std::uint32_t, std::unique_ptr<PreparedStatement>> statements_;
+  std::uint32_t last_id_ = 0;
+};
+
+/// The payload of an EXECUTE as the server at the other end needs it: its own id, and the parameter types if it has not seen them.
+/// `prefix` is the payload as far as it is there. Absent: the prefix is malformed.
+struct ExecuteRewrite {
+  Bytes prefix;
+  bool grew = false;  // the frames behind it must be cut anew
+};
+std::optional<ExecuteRewrite> rewrite_execute(ByteView prefix, const PreparedStatement& statement, PreparedThere& there);
+/// Remembers the types that an EXECUTE binds. False: malformed.
+bool note_types(ByteView prefix, PreparedStatement& statement);
+
+}  // namespace wye::session

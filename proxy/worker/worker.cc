@@ -1,0 +1,122 @@
+#include "proxy/worker/worker.h"
+
+#include "proxy/base/log.h"
+
+namespace wye::worker {
+
+namespace {
+
+constexpr base::milliseconds tick_interval{100};
+
+pool::BackendOptions backend_options(const Shared& shared) {
+  using From = config::Tls;
+  using To = pool::BackendOptions::Tls;
+  const From tls = shared.config.backend.tls;
+  return {tls == From::off ? To::off : tls == From::preferred ? To::preferred : tls == From::required ? To::required : To::verify,
+          shared.backend_tls};
+}
+
+}  // namespace
+
+Worker::Worker(Shared& shared, unsigned index, unsigned of)
+    : shared_(shared),
+      index_(index),
+      of_(of),
+      mailbox_(loop_),
+      pool_(loop_, metrics_, {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
+            backend_options(shared)),
+      timer_(loop_, [this] { tick(); }) {
+  for (const auto& tls : shared.listen_tls) {
+    contexts_.push_back(std::unique_ptr<session::Context>(new session::Context{
+        loop_, pool_, metrics_, shared.config, shared.frontier, routing::FrontierNeed(shared.frontier), shared.routing, shared.rsa, tls.get(),
+        shared.monitor, shared.open_sessions,
+        [this](session::SessionId id) { loop_.defer([this, id] { sessions_.erase(id); }); }, {}, shared.first, shared.last_known}));
+  }
+  pool_.set_topology(shared.first);
+}
+
+Worker::~Worker() {
+  join();
+  listeners_.clear();
+  sessions_.clear();
+}
+
+bool Worker::listen(std::string& error) {
+  for (std::size_t i = 0; i < shared_.config.listen.size(); ++i) {
+    const int fd = net::listen_tcp(shared_.config.listen[i].address, error);
+    if (fd < 0) {
+      error = shared_.config.listen[i].address + ": " + error;
+      return false;
+    }
+    listeners_.push_back(std::make_unique<net::Listener>(loop_, fd, [this, i](int client) { accept(client, i); }));
+  }
+  return true;
+}
+
+void Worker::start() {
+  timer_.every(tick_interval);
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::accept(int fd, std::size_t listener) {
+  // Unique among the workers, and from 2^31 on: no server gives such ids, so KILL can tell whose it is.
+  const session::SessionId id = 0x80000000U | (++accepted_ * of_ + index_);
+  auto& slot = sessions_[id];
+  slot = std::make_unique<session::Session>(*contexts_[listener], id, fd, net::peer_name(fd), shared_.config.listen[listener].tls);
+  slot->start();
+}
+
+void Worker::post(std::shared_ptr<const topology::Topology> topology) {
+  mailbox_.post([this, t = std::move(topology)]() mutable { adopt(std::move(t)); });
+}
+
+void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {
+  auto& current = contexts_.front()->topology;
+  if (current != nullptr && (topology->epoch < current->epoch || topology->serial < current->serial)) return;
+  for (auto& context : contexts_) {
+    context->topology = topology;
+    context->need.observe(*topology);
+    if (topology->primary) context->greeting_version = topology->servers[*topology->primary].version;
+  }
+  pool_.set_topology(topology);
+  for (auto& [id, session] : sessions_) session->on_topology();
+}
+
+void Worker::tick() {
+  pool_.sweep();
+  for (auto& [id, session] : sessions_) session->tick();
+  if (!draining_) return;
+  const bool late = loop_.now() > drain_until_;
+  for (auto& [id, session] : sessions_) {
+    if (late || session->quiet()) session->close("wye shuts down");
+  }
+  if (sessions_.empty() || late) loop_.stop();
+}
+
+void Worker::drain(base::milliseconds drain) {
+  mailbox_.post([this, drain] {
+    draining_ = true;
+    drain_until_ = loop_.now() + drain;
+    listeners_.clear();
+    tick();
+  });
+}
+
+void Worker::with_sessions(std::function<void(std::vector<session::Session::Row>)> use) {
+  mailbox_.post([this, use = std::move(use)] {
+    std::vector<session::Session::Row> rows;
+    rows.reserve(sessions_.size());
+    for (const auto& [id, session] : sessions_) rows.push_back(session->row());
+    use(std::move(rows));
+  });
+}
+
+void Worker::with_pools(std::function<void(std::vector<pool::Pool::Row>)> use) {
+  mailbox_.post([this, use = std::move(use)] { use(pool_.rows()); });
+}
+
+}  // namespace wye::worker

@@ -1,0 +1,73 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/config/config.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/mailbox.h"
+#include "proxy/net/tls.h"
+#include "proxy/session/driver/session.h"
+
+namespace wye::worker {
+
+/// What all workers share: const, or atomic. Owned by main; outlives the workers.
+struct Shared {
+  const config::Config& config;
+  routing::Options routing;
+  routing::Frontier frontier;
+  std::atomic<unsigned> open_sessions{0};
+  const protocol::RsaKey* rsa = nullptr;
+  std::vector<net::TlsContext> listen_tls;  // one per config.listen; null: TLS off there
+  ssl_ctx_st* backend_tls = nullptr;
+  protocol::AccountPtr monitor;
+  topology::Version last_known;             // how to greet clients before a primary has been seen
+  std::shared_ptr<const topology::Topology> first;  // what the manager knows at the start
+};
+
+/// One thread with its loop, its sessions, its backend connections and its topology pointer.
+class Worker {
+ public:
+  Worker(Shared& shared, unsigned index, unsigned of);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Binds the listeners. False: `error` says which and why.
+  bool listen(std::string& error);
+  void start();
+  /// Takes no new clients; sessions end when idle, the rest after `drain`. Any thread; returns at once.
+  void drain(base::milliseconds drain);
+  void join();
+
+  void post(std::shared_ptr<const topology::Topology> topology);  // any thread
+  /// Runs on the worker's thread with its sessions' rows.
+  void with_sessions(std::function<void(std::vector<session::Session::Row>)> use);
+  void with_pools(std::function<void(std::vector<pool::Pool::Row>)> use);
+  const metrics::WorkerMetrics& metrics() const { return metrics_; }
+
+ private:
+  void accept(int fd, std::size_t listener);
+  void tick();
+  void adopt(std::shared_ptr<const topology::Topology> topology);
+  Shared& shared_;
+  unsigned index_, of_;
+  metrics::WorkerMetrics metrics_;
+  net::Loop loop_;
+  net::Mailbox mailbox_;
+  pool::Pool pool_;
+  std::vector<std::unique_ptr<session::Context>> contexts_;  // one per listener: they differ in TLS
+  std::unordered_map<session::SessionId, std::unique_ptr<session::Session>> sessions_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  net::Timer timer_;
+  std::uint32_t accepted_ = 0;
+  bool draining_ = false;
+  base::TimePoint drain_until_{};
+  std::thread thread_;
+};
+
+}  // namespace wye::worker
