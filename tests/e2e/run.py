@@ -10,6 +10,7 @@ It gets $WYE_BIN, $WYE_FLAVOUR and tests/sandbox on its PYTHONPATH.
 """
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / 'build' / 'logs'
+# Where the kernel randomizes addresses by 32 bits, the sanitizers' shadow memory may find its place taken (random failures).
+FIXED_ADDRESSES = ['setarch', '-R']
 
 
 class Tally:
@@ -61,6 +64,10 @@ def run(argv, log, deadline, env=None):
     return code, Path(log).read_text('utf-8', 'replace'), time.monotonic() - started
 
 
+def sanitized(preset):
+    return [] if preset in ('release', 'dev') else FIXED_ADDRESSES
+
+
 def show(output, lines=40):
     for line in output.splitlines()[-lines:]:
         print(f'    | {line}', flush=True)
@@ -72,7 +79,7 @@ def unit(tally, preset):
         tally.record(f'unit {preset}', 0, [f'unit {preset}: no test program is built'], 0)
     for program in programs:
         name = f'{program.name} {preset}'
-        code, output, seconds = run([str(program)], LOGS / f'{program.name}-{preset}.log', 300)
+        code, output, seconds = run(sanitized(preset) + [str(program)], LOGS / f'{program.name}-{preset}.log', 300)
         ok = re.search(r'All tests passed \(.* in (\d+) test cases?\)', output)
         bad = re.search(r'test cases: *(\d+) \|(?: *(\d+) passed \|)? *(\d+) failed', output)
         if code == 0 and ok:
@@ -95,7 +102,7 @@ def fuzz(tally, seconds, only=None):
         findings.mkdir(parents=True, exist_ok=True)
         grown.mkdir(parents=True, exist_ok=True)
         corpora = [str(c) for c in (ROOT / 'tests/fuzz/corpus' / name, ROOT / 'tests/fuzz/corpus' / program.name) if c.is_dir()]
-        argv = [str(program), f'-max_total_time={seconds}', '-timeout=10', '-rss_limit_mb=1024', '-print_final_stats=1',
+        argv = [*sanitized('fuzz'), str(program), f'-max_total_time={seconds}', '-timeout=10', '-rss_limit_mb=1024', '-print_final_stats=1',
                 f'-artifact_prefix={findings}/{name}-', str(grown), *corpora]
         code, output, took = run(argv, LOGS / f'fuzz-{name}.log', seconds + 120)
         units = re.search(r'stat::number_of_executed_units: *(\d+)', output)
@@ -122,7 +129,7 @@ def real(tally, path, preset):
         env = {'WYE_BIN': str(ROOT / 'build' / preset / 'wye'), 'WYE_FLAVOUR': flavour, 'PYTHONDONTWRITEBYTECODE': '1',
                'PYTHONPATH': f"{ROOT / 'tests/sandbox'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
         log = LOGS / f"{name.replace(' ', '-')}.log"
-        code, output, seconds = run([sys.executable, str(path)], log, deadline * factor, env)
+        code, output, seconds = run(sanitized(preset) + [sys.executable, str(path)], log, deadline * factor, env)
         passed = re.findall(r'^PASS (.+)$', output, re.M)
         failed = [f'{name}: {line}' for line in re.findall(r'^FAIL (.+)$', output, re.M)]
         if code is None:
@@ -160,12 +167,25 @@ def dispatch(tally, what):
         raise SystemExit(f'run.py: what is {what}?')
 
 
+def note_version():
+    sys.path.insert(0, str(ROOT / 'tests/sandbox'))
+    import mysqlroot
+    version = mysqlroot.mysql().version
+    if not version.startswith(mysqlroot.TESTED + '.'):
+        print(f'note: these ran on MySQL {version}; the tests were written on {mysqlroot.TESTED}')
+
+
 def main():
     started, tally = time.monotonic(), Tally()
+    for old in (ROOT / 'build/sandboxes').glob('*'):  # logs of failed sandboxes
+        if old.stat().st_mtime < time.time() - 86400:
+            shutil.rmtree(old, ignore_errors=True)
     for what in sys.argv[1:]:
         dispatch(tally, what)
     for name in dict.fromkeys(tally.failed):
         print(f'failed: {name}')
+    if any('mysql' in name for name in tally.failed):
+        note_version()
     seconds = int(time.monotonic() - started)
     print(f'after {seconds // 60} min {seconds % 60} s:')
     print(f'{tally.passed} passed, {len(tally.failed)} failed')

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./dev test bare: `./dev up` in a Debian 12 with nothing installed. Makes a clean chroot, copies a fresh clone in, starts it,
-# runs the printed `mysql` command, starts a second time, and prints the minutes. Needs root. Uses this machine's apt sources.
+# runs the printed `mysql` command, starts a second time, and prints the minutes. With WYE_BARE_TEST=1 it runs .ci/run there as well. Needs root. Uses this machine's
+# apt sources.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 say() { echo "bare: $*"; }
@@ -54,4 +55,9 @@ for round in first second; do
   inside "$try -t -e 'SELECT CURRENT_USER(), VERSION(), DATABASE()'"
   inside "./dev down"
 done
+if [ "${WYE_BARE_TEST:-}" = 1 ]; then
+  started=$SECONDS
+  inside ".ci/run"
+  say ".ci/run: $(minutes $((SECONDS - started)))"
+fi
 say "all is well"

@@ -100,11 +100,11 @@ class Switchboard:
             async with self.changed:
                 await self.changed.wait_for(lambda: pair not in self.cuts)
 
-    def owner(self, port):
-        """Which server's socket has this local port; the clients', if none's."""
-        local = f'0100007F:{port:04X}'
+    def owner(self, port, remote):
+        """Which server's socket connects from `port` to `remote`; the clients', if none's."""
+        ends = [f'0100007F:{port:04X}', f'0100007F:{remote:04X}']  # a port alone may name several sockets
         rows = (line.split() for line in Path('/proc/net/tcp').read_text().splitlines()[1:])
-        wanted = next((f'socket:[{row[9]}]' for row in rows if row[1] == local), None)
+        wanted = next((f'socket:[{row[9]}]' for row in rows if row[1:3] == ends), None)
         for name, (_, _, record) in self.servers.items():
             pid = Process(record).pid
             if pid and wanted in sockets(pid):
@@ -112,7 +112,7 @@ class Switchboard:
         return CLIENTS
 
     async def serve(self, name, port, reader, writer):
-        pair = frozenset((name, self.owner(writer.get_extra_info('peername')[1])))
+        pair = frozenset((name, self.owner(writer.get_extra_info('peername')[1], self.servers[name][0])))
         entry = None
         try:
             await self.passable(pair)

@@ -1,7 +1,9 @@
 """Data folders that were initialized once per version and are copied for each server: a start takes seconds."""
 import fcntl
 import hashlib
+import os
 import shutil
+import time
 
 from client import Connection
 from mysqlroot import cache_folder
@@ -23,7 +25,16 @@ def template(flavour, say):
             _make(flavour, partial)
             (partial / 'data').rename(folder)
             shutil.rmtree(partial)
+            _prune(folder.parent)
+        os.utime(folder)
     return folder
+
+
+def _prune(parent):
+    """Removes what no sandbox has used for a month."""
+    for old in parent.iterdir():
+        if old.is_dir() and old.stat().st_mtime < time.time() - 30 * 86400:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _make(flavour, folder):
