@@ -1,0 +1,96 @@
+#include "proxy/cli/console.h"
+
+#include <cstdio>
+
+#include "proxy/cli/version.h"
+#include "proxy/session/driver/explain_table.h"
+
+namespace wye::cli {
+
+namespace {
+
+using Row = std::vector<protocol::Cell>;
+
+Row session_row(const session::Session::Row& r) {
+  char seconds[32];
+  std::snprintf(seconds, sizeof seconds, "%.3f", r.seconds);
+  const auto text = [](const std::string& s) { return s.empty() ? protocol::Cell{} : protocol::Cell{s}; };
+  return {std::to_string(r.id), text(r.user), r.client, text(r.schema), r.state, text(r.server), text(r.pinned_by), text(r.transaction), seconds, text(r.statement)};
+}
+
+/// Collects one answer from every worker; the last one hands the whole over, on the console's thread.
+struct Gathering {
+  protocol::Table table;
+  std::size_t left = 0;
+  std::function<void(protocol::Table)> done;
+};
+
+}  // namespace
+
+Console::Console(net::Loop& loop, const config::Config& config, manager::Manager& manager,
+                 std::vector<std::unique_ptr<worker::Worker>>& workers, std::vector<const metrics::WorkerMetrics*> counts,
+                 std::function<std::string()> ready, worker::Shared& shared)
+    : config_(config), manager_(manager), workers_(workers), shared_(shared), mailbox_(loop) {
+  admin::Context context;
+  context.topology = [this] { return manager_.latest(); };
+  context.metrics = std::move(counts);
+  context.sessions = [this](TableDone done) { sessions(std::move(done)); };
+  context.pools = [this](TableDone done) { pools(std::move(done)); };
+  context.readiness = std::move(ready);
+  context.set_drained = [this](std::string_view name, bool drained) { return manager_.set_drained(name, drained); };
+  context.config = &config_;
+  context.explain_route = [this](std::string_view sql) { return explain_route(sql); };
+  context.version = version;
+  server_ = std::make_unique<admin::Server>(loop, std::move(context));
+}
+
+base::Status Console::listen() { return server_->listen(config_.admin.socket, config_.admin.mode); }
+
+void Console::sessions(TableDone done) {
+  auto gathering = std::make_shared<Gathering>();
+  gathering->table.columns = {"id", "user", "client", "schema", "state", "server", "pinned_by", "transaction", "seconds", "statement"};
+  gathering->left = workers_.size();
+  gathering->done = std::move(done);
+  for (auto& worker : workers_) {
+    worker->with_sessions([this, gathering](std::vector<session::Session::Row> rows) {
+      mailbox_.post([gathering, rows = std::move(rows)] {
+        for (const auto& r : rows) gathering->table.rows.push_back(session_row(r));
+        if (--gathering->left == 0) gathering->done(std::move(gathering->table));
+      });
+    });
+  }
+}
+
+void Console::pools(TableDone done) {
+  auto gathering = std::make_shared<Gathering>();
+  gathering->table.columns = {"server", "user", "idle", "in_use", "connecting"};
+  gathering->left = workers_.size();
+  gathering->done = std::move(done);
+  for (auto& worker : workers_) {
+    worker->with_pools([this, gathering](std::vector<pool::Pool::Row> rows) {
+      mailbox_.post([this, gathering, rows = std::move(rows)] {
+        const auto topology = manager_.latest();
+        for (const auto& r : rows)
+          gathering->table.rows.push_back({topology->servers[r.server].name, r.user, std::to_string(r.idle), std::to_string(r.in_use), std::to_string(r.connecting)});
+        if (--gathering->left == 0) gathering->done(std::move(gathering->table));
+      });
+    });
+  }
+}
+
+/// For a new session without any state; on the client port EXPLAIN ROUTE answers for the session itself.
+base::Result<protocol::Table> Console::explain_route(std::string_view sql) {
+  const auto topology = manager_.latest();
+  sql::Dialect dialect;
+  dialect.mariadb = topology->flavour == topology::Flavour::mariadb;
+  if (topology->primary) dialect.version = topology->servers[*topology->primary].version.number;
+  const auto facts = sql::classify(sql, dialect);
+  routing::FrontierNeed need(shared_.frontier);
+  need.observe(*topology);
+  std::vector<routing::Candidate> candidates;
+  const auto route = routing::explain({facts, {}, *topology, need, shared_.routing, {}, base::Clock::now()}, candidates);
+  if (!route) return route.error();
+  return session::explain_table(facts, *route, candidates, *topology);
+}
+
+}  // namespace wye::cli

@@ -1,0 +1,253 @@
+#include "proxy/cli/run.h"
+
+#include <event2/event.h>
+#include <netdb.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+#include <thread>
+
+#include "proxy/base/log.h"
+#include "proxy/cli/console.h"
+#include "proxy/cli/version.h"
+#include "proxy/config/config.h"
+#include "proxy/metrics/http.h"
+#include "proxy/worker/worker.h"
+#include "replication/manager/manager.h"
+
+// Wiring only: configuration -> objects -> run -> stop.
+namespace wye::cli {
+
+namespace {
+
+/// Names become addresses here, once: workers and monitors never wait for DNS.
+base::Result<topology::Address> resolve(const std::string& text) {
+  auto address = topology::parse_address(text);
+  if (!address || !address->path.empty()) return address;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int r = getaddrinfo(address->host.c_str(), nullptr, &hints, &found); r != 0)
+    return base::Error{2005, "HY000", text + ": " + gai_strerror(r)};
+  char numeric[NI_MAXHOST] = {};
+  getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0, NI_NUMERICHOST);
+  freeaddrinfo(found);
+  address->host = numeric;
+  return address;
+}
+
+routing::Options routing_options(const config::Config& config) {
+  routing::Options options;
+  const auto& r = config.routing;
+  options.consistency = r.consistency == "eventual"    ? routing::Consistency::eventual
+                        : r.consistency == "monotonic" ? routing::Consistency::monotonic
+                        : r.consistency == "session"   ? routing::Consistency::session
+                        : r.consistency == "primary"   ? routing::Consistency::primary
+                                                       : routing::Consistency::global;
+  options.max_lag = r.max_lag;
+  options.reads_on_primary = r.reads_on_primary == "never"    ? routing::ReadsOnPrimary::never
+                             : r.reads_on_primary == "always" ? routing::ReadsOnPrimary::always
+                                                              : routing::ReadsOnPrimary::fallback;
+  options.lenient_hints = r.lenient_hints;
+  return options;
+}
+
+server::Tls monitor_tls(config::Tls tls) {
+  switch (tls) {
+    case config::Tls::off: return server::Tls::off;
+    case config::Tls::preferred: return server::Tls::preferred;
+    case config::Tls::required: return server::Tls::required;
+    default: return server::Tls::verify;
+  }
+}
+
+base::Result<manager::Options> manager_options(const config::Config& config) {
+  manager::Options options;
+  for (const auto& entry : config.servers) {
+    auto address = resolve(entry.address);
+    if (!address) return address.error();
+    options.servers.push_back({entry.name, *address, entry.weight, entry.tags});
+  }
+  options.login = {config.monitor.user, config.monitor.password};
+  options.interval = config.replication.interval;
+  options.max_lag = config.routing.max_lag;
+  options.connect.connect_timeout = config.backend.connect_timeout;
+  options.connect.tls = monitor_tls(config.backend.tls);
+  options.connect.ca = config.backend.ca;
+  options.state_dir = config.state;
+  return options;
+}
+
+void manager_log(manager::Level level, const std::string& text) {
+  switch (level) {
+    case manager::Level::debug: return log::debug("replication", {{"what", text}});
+    case manager::Level::info: return log::info("replication", {{"what", text}});
+    case manager::Level::warning: return log::warning("replication", {{"what", text}});
+    case manager::Level::error: return log::error("replication", {{"what", text}});
+  }
+}
+
+/// As many descriptors as sessions need: one for the client and one for each server it may hold.
+void raise_descriptor_limit(const config::Config& config) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t wanted = 1024 + config.sessions.max + config.pool.max_per_server * config.servers.size();
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < wanted) log::warning("few_descriptors", {{"limit", limit.rlim_cur}, {"wanted", wanted}});
+}
+
+unsigned worker_count(const config::Config& config) {
+  if (config.workers > 0) return config.workers;
+  return std::max(1U, std::thread::hardware_concurrency() / 2);  // the servers and the kernel want the rest
+}
+
+int failed(const std::string& what, const std::string& why) {
+  log::error("start_failed", {{"what", what}, {"error", why}});
+  return 1;
+}
+
+/// Everything that lives as long as `wye run`. Members in the order in which they depend on each other.
+class Program {
+ public:
+  explicit Program(const config::Config& config) : config_(config), shared_{config, routing_options(config)} {}
+  int start();
+  void serve();
+  void stop();
+
+ private:
+  int make_keys();
+  int make_workers();
+  void make_manager(manager::Options options);
+
+  const config::Config& config_;
+  worker::Shared shared_;
+  std::unique_ptr<protocol::RsaKey> rsa_;
+  net::TlsContext backend_tls_;
+  net::Loop loop_;  // signals and the admin console
+  std::vector<std::unique_ptr<worker::Worker>> workers_;
+  std::unique_ptr<manager::Manager> manager_;
+  std::unique_ptr<metrics::Collector> collector_;
+  std::unique_ptr<metrics::HttpServer> http_;
+  std::unique_ptr<Console> console_;
+};
+
+int Program::make_keys() {
+  std::string error;
+  rsa_ = protocol::RsaKey::load_or_make(config_.state + "/rsa.key.pem", error);
+  if (rsa_ == nullptr) return failed("RSA key", error);
+  if (!error.empty()) log::warning("rsa_key_not_kept", {{"error", error}});
+  shared_.rsa = rsa_.get();
+  for (const auto& listen : config_.listen) {
+    if (listen.tls == config::Tls::off) {
+      shared_.listen_tls.emplace_back();
+      continue;
+    }
+    shared_.listen_tls.push_back(net::server_tls(listen.cert, listen.key, config_.state, error));
+    if (shared_.listen_tls.back() == nullptr) return failed("TLS of " + listen.address, error);
+  }
+  if (config_.backend.tls != config::Tls::off) {
+    backend_tls_ = net::client_tls(config_.backend.tls == config::Tls::verify ? config_.backend.ca : "", error);
+    if (backend_tls_ == nullptr) return failed("backend.ca", error);
+    shared_.backend_tls = backend_tls_.get();
+  }
+  return 0;
+}
+
+int Program::make_workers() {
+  const unsigned count = worker_count(config_);
+  for (unsigned i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<worker::Worker>(shared_, i, count));
+    std::string error;
+    if (!workers_.back()->listen(error)) return failed("listen", error);
+  }
+  return 0;
+}
+
+int Program::start() {
+  if (::mkdir(config_.state.c_str(), 0700) != 0 && errno != EEXIST) return failed("state " + config_.state, std::strerror(errno));
+  raise_descriptor_limit(config_);
+  if (!protocol::init_secret_memory()) log::warning("secrets_not_locked", {{"why", "no locked memory (ulimit -l)"}});
+  shared_.monitor = std::make_shared<protocol::Account>(config_.monitor.user, protocol::Account::Kind::clear, config_.monitor.password);
+  if (const int r = make_keys(); r != 0) return r;
+  if (const auto known = manager::load_last_known(config_.state)) {
+    shared_.last_known = known->version;
+  } else if (!config_.listen.empty() && !config_.listen.front().version.empty()) {
+    shared_.last_known = topology::parse_version(config_.listen.front().version);
+  } else {
+    shared_.last_known = topology::parse_version("8.4.0");
+  }
+  auto options = manager_options(config_);
+  if (!options) return failed("servers", options.error().message);
+  manager_ = std::make_unique<manager::Manager>(
+      std::move(*options), [this](std::shared_ptr<const topology::Topology> t) { for (auto& w : workers_) w->post(t); }, manager_log);
+  shared_.first = manager_->latest();
+  if (const int r = make_workers(); r != 0) return r;
+  for (auto& worker : workers_) worker->start();
+  manager_->start();
+  std::vector<const metrics::WorkerMetrics*> counts;
+  for (const auto& worker : workers_) counts.push_back(&worker->metrics());
+  collector_ = std::make_unique<metrics::Collector>(counts, [this] { return manager_->latest(); }, version);
+  const auto ready = [this]() -> std::string { return manager_->latest()->primary ? "" : "no primary"; };
+  http_ = std::make_unique<metrics::HttpServer>(*collector_, ready);
+  if (!config_.metrics.empty()) {
+    if (const auto r = http_->start(config_.metrics); !r) return failed("metrics " + config_.metrics, r.error().message);
+  }
+  console_ = std::make_unique<Console>(loop_, config_, *manager_, workers_, counts, ready, shared_);
+  if (const auto r = console_->listen(); !r) return failed("admin.socket " + config_.admin.socket, r.error().message);
+  for (const auto& listen : config_.listen) log::info("listening", {{"address", listen.address}, {"workers", workers_.size()}});
+  return 0;
+}
+
+void Program::serve() {
+  const auto on_signal = [](evutil_socket_t signal_number, short, void* self) {
+    if (signal_number == SIGHUP) return log::warning("reload_not_supported", {{"why", "comes with a later version; restart to apply"}});
+    log::info("stopping", {{"signal", signal_number}});
+    static_cast<Program*>(self)->loop_.stop();
+  };
+  std::vector<event*> events;
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    events.push_back(evsignal_new(loop_.base(), number, on_signal, this));
+    event_add(events.back(), nullptr);
+  }
+  loop_.run();
+  for (auto* e : events) event_free(e);
+}
+
+void Program::stop() {
+  for (auto& worker : workers_) worker->drain(config_.switchover.drain);
+  for (auto& worker : workers_) worker->join();
+  console_.reset();
+  if (http_ != nullptr) http_->stop();
+  manager_->stop();
+  workers_.clear();
+}
+
+}  // namespace
+
+int run(const std::string& config_path) {
+  auto loaded = config::load_file(config_path);
+  for (const auto& m : loaded.mistakes) std::cerr << config_path << ":" << m.line << ":" << m.column << ": " << m.text << "\n";
+  for (const auto& m : loaded.warnings) std::cerr << config_path << ":" << m.line << ":" << m.column << ": warning: " << m.text << "\n";
+  if (!loaded.config) return 2;
+  ::signal(SIGPIPE, SIG_IGN);
+  log::init(log::level_of(loaded.config->log.level), log::format_of(loaded.config->log.format));
+  int code = 0;
+  {
+    Program program(*loaded.config);
+    code = program.start();
+    if (code == 0) {
+      program.serve();
+      program.stop();
+    }
+  }
+  log::shutdown();
+  return code;
+}
+
+}  // namespace wye::cli
