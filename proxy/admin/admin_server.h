@@ -1,0 +1,83 @@
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/config/config.h"
+#include "proxy/metrics/worker_metrics.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/loop.h"
+#include "proxy/protocol/result_set.h"
+#include "replication/topology/topology.h"
+
+namespace wye::admin {
+
+using TableDone = std::function<void(protocol::Table)>;
+
+/// What the console tells about and what it may do. Called on the loop's thread; what is absent gives an error to the
+/// client.
+struct Context {
+  std::function<std::shared_ptr<const topology::Topology>()> topology;  // null: not known yet
+  std::vector<const metrics::WorkerMetrics*> metrics;                   // outlive the server
+  /// Ask the workers. `done` is called on the loop's thread, at once or later; it may come after the client, or the
+  /// server, is gone.
+  std::function<void(TableDone done)> sessions, pools;
+  std::function<std::string()> readiness;                                  // empty: ready; else why not
+  std::function<bool(std::string_view name, bool drained)> set_drained;    // false: no such server
+  std::function<base::Result<protocol::Table>(std::string_view sql)> explain_route;
+  const config::Config* config = nullptr;                                  // outlives the server
+  std::string version;                                                     // wye's own
+  std::function<base::TimePoint()> now = base::Clock::now;
+};
+
+struct Limits {
+  base::milliseconds login{10'000};   // from the connect to the end of the login
+  base::milliseconds answer{10'000};  // for a worker's answer
+  base::milliseconds stalled{60'000}; // an answer waits and the client takes nothing
+  std::size_t connections = 64;
+  std::size_t packet = std::size_t{1} << 20;
+  std::size_t unsent = std::size_t{16} << 20;
+};
+
+class Session;
+
+/// The admin console: the MySQL protocol on a Unix socket. The guard is the file's mode and the peer's uid (root's or
+/// wye's own): whoever passes may log in with any name and password. All on the loop's thread; the loop outlives it.
+class Server {
+ public:
+  Server(net::Loop& loop, Context context);
+  Server(net::Loop& loop, Context context, Limits limits);
+  ~Server();  // closes all connections; removes the socket's file
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Takes the place of a socket that nobody listens on, and of nothing else.
+  base::Status listen(const std::string& path, unsigned mode);
+
+ private:
+  void accept(int fd);
+  void refuse(int fd, const base::Error& error);
+  void tick();
+  void reap(std::uint32_t id);
+
+  net::Loop& loop_;
+  Context context_;
+  Limits limits_;
+  std::string path_;
+  dev_t device_ = 0;  // of the file that listen() made: another wye may have put its own there since
+  ino_t inode_ = 0;
+  std::unique_ptr<net::Listener> listener_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<Session>> sessions_;
+  std::uint32_t last_id_ = 0;
+  net::Timer timer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what the loop runs later
+};
+
+}  // namespace wye::admin
