@@ -118,8 +118,9 @@ void Lexer::skip_block_comment() {
 void Lexer::open_executable_comment(std::size_t digits_at, bool mariadb_only) {
   std::size_t digits = 0;
   std::uint32_t version = 0;
-  // A sixth digit is a part of the number on MariaDB and, since 8.1, on MySQL; before that it was SQL.
-  const std::size_t most = dialect_.mariadb || dialect_.version >= 80100 ? 6 : 5;
+  // A sixth digit is a part of the number on MariaDB, and on MySQL since 8.1 if white space follows; else it is SQL.
+  const bool six = dialect_.mariadb || (dialect_.version >= 80100 && is_space(at(digits_at + 6)));
+  const std::size_t most = six ? 6 : 5;
   while (digits < most && is_digit(at(digits_at + digits))) {
     version = version * 10 + static_cast<std::uint32_t>(at(digits_at + digits) - '0');
     ++digits;

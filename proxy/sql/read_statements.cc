@@ -51,8 +51,9 @@ void Statement::explain() {
   become(Kind::read, Why::plain_read);
   if (full_word && tokens_.now().is(Word::ROUTE) && begins_route(tokens_.ahead(), tokens_.ahead(2))) {
     scanner_.add(fx_explain_route);
-    scanner_.scan_rest();
-    return become(Kind::read, Why::route_explain);
+    scanner_.raise(Why::route_explain);
+    while (!tokens_.at_statement_end()) tokens_.advance();  // what it would do is not done
+    return;
   }
   bool analyze = false;
   while (true) {

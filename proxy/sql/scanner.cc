@@ -236,11 +236,12 @@ void Scanner::take_keyword() {
       if (!next.is(Word::ROLLUP) && !next.is(Word::QUERY) && !next.is(Word::TIES)) with_list_follows();
       return;
     case Word::FROM:
-      if (frame().select && next.is_name() && !next.is(Word::DUAL)) add(fx_mentions_table);
+      if (frame().select) take_table(next, tokens_.ahead(2));
       return;
     case Word::JOIN:
+      return take_table(next, tokens_.ahead(2));
     case Word::TABLE:
-      if (next.is_name()) add(fx_mentions_table);
+      if (next.is_name() && !show_) add(fx_mentions_table);
       return;
     case Word::INTO:
       return raise(Why::into_clause);
@@ -266,6 +267,14 @@ void Scanner::take_keyword() {
     default:
       if (never_in_a_read(token.word)) writes_ = true;
   }
+}
+
+/// Behind FROM or JOIN. What is missed here (tables in nested parentheses) only keeps @@variables on the primary.
+void Scanner::take_table(const Token& next, const Token& after) {
+  const Token& name = next.is('(') ? after : next;
+  if (!name.is_name() || name.is(Word::DUAL) || may_precede_parenthesis(name.word) || name.is(Word::WITH)) return;
+  if (!next.is('(') && after.is('(')) return;  // JSON_TABLE(...)
+  add(fx_mentions_table);
 }
 
 VariableName Scanner::take_system_variable() {

@@ -38,8 +38,11 @@ class Scanner {
   void in_accounts() { accounts_ = true; }           // 'user'@'host' is no user variable
   void table_name_follows() { table_name_ = true; }  // t (a, b) and p (1, 2) are no functions
   void functions_only_after(Word word) { functions_after_ = word; }
-  void with_list_follows();                  // behind WITH
-  void forget_writes() { writes_ = false; }  // EXPLAIN of a write
+  void with_list_follows();  // behind WITH
+  void forget_writes() {     // EXPLAIN of a write
+    writes_ = false;
+    why_ = Why::plain_read;
+  }
 
   Why why() const { return why_; }
   std::uint32_t effects() const { return effects_; }
@@ -61,6 +64,7 @@ class Scanner {
   void take_variable(const VariableName&);
   bool is_call() const;
   void take_call();
+  void take_table(const Token& next, const Token& after);
   bool is_account() const;
   void move_with_list();
   Frame& frame() { return frames_[depth_]; }

@@ -22,6 +22,7 @@ std::string_view unquoted(const Token& token) {
 void Statement::set() {
   tokens_.advance();
   become(Kind::set, Why::set_statement);
+  if (tokens_.at_statement_end()) return unknown();
   if (set_special()) return;
   while (!tokens_.at_statement_end()) {
     assignment();

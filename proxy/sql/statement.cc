@@ -109,6 +109,7 @@ void Statement::other_verb() {
       tokens_.advance();
       return write();
     case Word::LOAD:
+      scanner_.functions_only_after(Word::SET);  // INTO TABLE t (columns) is no call
       return write(fx_may_commit_unreported);
     case Word::HANDLER:
       return pin(Why::session_pin_statement, fx_handler);
