@@ -18,15 +18,15 @@ std::string seconds_text(base::Clock::duration time) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
 }
 
-/// The history follows the primary; returns true if a new epoch begins.
+/// The history follows the primary, in order of time; returns true if a new epoch begins.
 bool follow_primary(const std::vector<Sight>& sights, std::optional<ServerId> primary, Memory& memory) {
   if (!primary) return false;
   const auto& seen = sights[*primary].observation;
   const bool another =
       !memory.last_primary || *memory.last_primary != *primary || (seen && seen->uuid != memory.last_primary_uuid);
   if (another) {
-    memory.history.clear();
-    memory.history_at = {};
+    // The history goes on, if the new primary has all that the old one was seen with: how old a replica's picture is
+    // doesn't depend on who the primary is. If not, add() starts a new one.
     memory.last_primary = *primary;
     memory.last_primary_uuid = seen ? seen->uuid : std::string{};
   }

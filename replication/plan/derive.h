@@ -39,7 +39,7 @@ struct Memory {
   std::string last_primary_uuid;
   topology::Flavour flavour = topology::Flavour::mysql;
   std::vector<topology::Role> roles;  // last known
-  History history;                    // of last_primary
+  History history;                    // of last_primary, and of those before it as far as it has what they had
   base::TimePoint history_at{};       // when its newest observation began
 };
 

@@ -11,11 +11,9 @@ namespace wye::server {
 namespace {
 
 #ifdef MARIADB_PACKAGE_VERSION_ID
-constexpr bool connector_c = true;
 using Bool = my_bool;
 int socket_of(MYSQL* mysql) { return static_cast<int>(mysql_get_socket(mysql)); }
 #else
-constexpr bool connector_c = false;
 using Bool = bool;
 int socket_of(MYSQL* mysql) { return mysql->net.fd; }
 #endif

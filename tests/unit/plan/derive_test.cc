@@ -356,6 +356,24 @@ TEST_CASE("The epoch grows with another primary, and with one that lost what it 
   CHECK(c.round(300ms).epoch == 4);
 }
 
+TEST_CASE("Lag is known right after a failover, by what the old primary was seen with") {
+  Cluster c{3};
+  c.round(0ms);
+  c.gone(0);
+  c.lone(1, true);
+  c.set(1, 12);  // two that the old primary was never seen with
+  c.replicate(2, 1);
+  auto topology = c.round(100ms);
+  CHECK(primary_of(topology) == 1);
+  CHECK(topology.servers[2].behind == 2);
+  CHECK(topology.servers[2].lag == 104ms);
+  c.set(1, 9);  // not the same history: nothing is known of before
+  c.set(2, 8);
+  topology = c.round(200ms);
+  CHECK(topology.epoch == 3);
+  CHECK_FALSE(topology.servers[2].lag);
+}
+
 TEST_CASE("A primary that is alive but refuses to be observed stays the primary") {
   Cluster c{3};
   c.round(0ms);
