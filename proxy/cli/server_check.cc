@@ -15,6 +15,7 @@ std::string quoted(const std::string& s) {
   return out + "'";
 }
 
+static_assert(static_cast<int>(server::Tls::verify) == static_cast<int>(config::Tls::verify));
 server::ConnectOptions options_of(const config::Config& c) {
   server::ConnectOptions o;
   o.connect_timeout = c.backend.connect_timeout;
