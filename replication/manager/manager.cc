@@ -1,10 +1,11 @@
 #include "replication/manager/manager.h"
 
-#include <atomic>
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "replication/manager/change_log.h"
 #include "replication/plan/derive.h"
@@ -124,9 +125,9 @@ void Manager::Impl::plan_once() {
     const std::lock_guard lock{mutex};
     before = std::exchange(latest, topology);
   }
+  if (publish) publish(topology);  // first: the log and the disk may take their time
   log_changes(*before, *topology, log);
   remember(*topology);
-  if (publish) publish(std::move(topology));
 }
 
 void Manager::Impl::remember(const topology::Topology& topology) {
@@ -150,6 +151,8 @@ void Manager::Impl::plan_loop() noexcept {
       plan_once();
     } catch (const std::exception& error) {
       say(Level::error, "event=plan_failed error=" + quoted(error.what()));
+    } catch (...) {
+      say(Level::error, "event=plan_failed");
     }
   }
 }
@@ -162,7 +165,7 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   for (const ServerSpec& spec : o.servers)
     impl_->settings.servers.push_back({spec.name, spec.address, spec.weight, spec.tags});
   impl_->settings.max_lag = o.max_lag;
-  impl_->settings.max_age = o.max_age;
+  impl_->settings.max_age = std::max(o.max_age, 3 * o.interval);  // with a slow interval every look would be too old
   impl_->sights.resize(o.servers.size());
   if (!o.state_dir.empty()) impl_->saved = load_last_known(o.state_dir);
   if (impl_->saved) impl_->memory.flavour = impl_->saved->version.flavour;

@@ -116,7 +116,28 @@ LibraryThread::LibraryThread() {
 }
 LibraryThread::~LibraryThread() { mysql_thread_end(); }
 
+Login::Login(std::string user_name, std::string secret) : user{std::move(user_name)} {
+  password.swap(secret);
+  wipe(secret.data(), secret.capacity());
+}
+
 Login::~Login() { wipe(password.data(), password.size()); }
+
+Login& Login::operator=(const Login& other) {
+  if (this != &other) *this = Login{other};
+  return *this;
+}
+
+Login& Login::operator=(Login&& other) noexcept {
+  if (this == &other) return *this;
+  wipe(password.data(), password.size());
+  user = std::move(other.user);
+  // Swapped, not moved: a short text lives inside the string object, and a move would leave a copy behind.
+  password.clear();
+  password.swap(other.password);
+  wipe(other.password.data(), other.password.capacity());
+  return *this;
+}
 
 const std::optional<std::string>* Table::find(std::size_t row, std::initializer_list<std::string_view> names) const {
   if (row >= rows.size()) return nullptr;

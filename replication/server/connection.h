@@ -17,15 +17,15 @@ namespace wye::server {
 
 enum class Tls : std::uint8_t { off, preferred, required, verify };
 
-/// User and password of the monitor. The memory of the password is overwritten when it goes.
+/// User and password of the monitor. The password's memory is overwritten when it goes, also when it moves elsewhere.
 struct Login {
   std::string user, password;
   Login() = default;
-  Login(std::string user_name, std::string secret) : user{std::move(user_name)}, password{std::move(secret)} {}
+  Login(std::string user_name, std::string secret);
   Login(const Login&) = default;
-  Login(Login&&) = default;
-  Login& operator=(const Login&) = default;
-  Login& operator=(Login&&) = default;
+  Login(Login&& other) noexcept { *this = std::move(other); }
+  Login& operator=(const Login& other);
+  Login& operator=(Login&& other) noexcept;
   ~Login();
 };
 

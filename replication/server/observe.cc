@@ -132,34 +132,6 @@ std::shared_ptr<const GtidSet> mariadb_applied(std::shared_ptr<const GtidSet> sl
   return std::make_shared<const GtidSet>(std::move(united));
 }
 
-base::Status read_sets(const Table& state, const Table& status, Observation& seen) {
-  const Flavour flavour = seen.version.flavour;
-  if (flavour == Flavour::mysql) {
-    auto executed = read_set(flavour, state.find(0, {"executed"}));
-    if (!executed) return executed.error();
-    seen.executed = seen.written = *executed;
-  } else {
-    auto slave_pos = read_set(flavour, state.find(0, {"slave_pos"}));
-    if (!slave_pos) return slave_pos.error();
-    auto binlog_pos = read_set(flavour, state.find(0, {"binlog_pos"}));
-    if (!binlog_pos) return binlog_pos.error();
-    bool current_pos = false;
-    for (std::size_t row = 0; row < status.rows.size(); ++row)
-      current_pos = current_pos || equals(text(status.find(row, {"Using_Gtid"})), "Current_Pos");
-    seen.written = *binlog_pos;
-    seen.executed = seen.channels.empty() ? *binlog_pos
-                                          : mariadb_applied(*slave_pos, **binlog_pos, seen.server_number, current_pos);
-  }
-  GtidSet received = *seen.executed;
-  for (std::size_t row = 0; row < status.rows.size(); ++row) {
-    auto set = GtidSet::parse(flavour, text(status.find(row, {"Retrieved_Gtid_Set", "Gtid_IO_Pos"})));
-    if (!set) return set.error();
-    received.add(*set);
-  }
-  seen.received = std::make_shared<const GtidSet>(std::move(received));
-  return base::Ok{};
-}
-
 void copy_identity(const Connection::Memo& memo, Observation& seen) {
   seen.version = memo.version;
   seen.server_number = memo.server_number;
@@ -205,6 +177,34 @@ base::Status read_channels(const Table& status, Flavour flavour, Observation& se
     channel.delay = base::seconds{number<std::uint32_t>(status.find(row, {"SQL_Delay"}))};
     seen.channels.push_back(std::move(channel));
   }
+  return base::Ok{};
+}
+
+base::Status read_sets(const Table& state, const Table& status, Observation& seen) {
+  const Flavour flavour = seen.version.flavour;
+  if (flavour == Flavour::mysql) {
+    auto executed = read_set(flavour, state.find(0, {"executed"}));
+    if (!executed) return executed.error();
+    seen.executed = seen.written = *executed;
+  } else {
+    auto slave_pos = read_set(flavour, state.find(0, {"slave_pos"}));
+    if (!slave_pos) return slave_pos.error();
+    auto binlog_pos = read_set(flavour, state.find(0, {"binlog_pos"}));
+    if (!binlog_pos) return binlog_pos.error();
+    bool current_pos = false;
+    for (std::size_t row = 0; row < status.rows.size(); ++row)
+      current_pos = current_pos || equals(text(status.find(row, {"Using_Gtid"})), "Current_Pos");
+    seen.written = *binlog_pos;
+    seen.executed = seen.channels.empty() ? *binlog_pos
+                                          : mariadb_applied(*slave_pos, **binlog_pos, seen.server_number, current_pos);
+  }
+  GtidSet received = *seen.executed;
+  for (std::size_t row = 0; row < status.rows.size(); ++row) {
+    auto set = GtidSet::parse(flavour, text(status.find(row, {"Retrieved_Gtid_Set", "Gtid_IO_Pos"})));
+    if (!set) return set.error();
+    received.add(*set);
+  }
+  seen.received = std::make_shared<const GtidSet>(std::move(received));
   return base::Ok{};
 }
 

@@ -21,6 +21,9 @@ base::Result<topology::Observation> observe(Connection&, const Clock& clock = ba
 
 /// The same from the tables that the server answered; pure, for tests. `status` is SHOW REPLICA STATUS in any spelling.
 base::Status read_channels(const Table& status, topology::Flavour, topology::Observation&);
+/// The GTID sets, after read_channels(); `state` is the row of the tick's SELECT (see observe.cc). What a MariaDB
+/// replica has applied is gtid_slave_pos; on a server without channels it is gtid_binlog_pos.
+base::Status read_sets(const Table& state, const Table& status, topology::Observation&);
 
 /// Which statement a version understands.
 const char* replica_status_statement(const topology::Version&);

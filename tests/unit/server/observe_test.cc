@@ -77,6 +77,64 @@ TEST_CASE("A receiver that connects isn't running, but is meant to") {
   }
 }
 
+TEST_CASE("What MySQL has applied and received") {
+  const std::string uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+  Observation seen;
+  const std::string executed = uuid + ":1-5", retrieved = uuid + ":4-9";
+  const Table status = one_row({{"Retrieved_Gtid_Set", retrieved.c_str()}});
+  REQUIRE(bool{server::read_sets(one_row({{"executed", executed.c_str()}}), status, seen)});
+  CHECK(seen.executed->to_string(Flavour::mysql) == uuid + ":1-5");
+  CHECK(seen.written == seen.executed);
+  CHECK(seen.received->to_string(Flavour::mysql) == uuid + ":1-9");
+  CHECK_FALSE(bool{server::read_sets(one_row({{"executed", "nonsense"}}), status, seen)});
+  CHECK_FALSE(bool{server::read_sets(one_row({{"executed", ""}}), one_row({{"Retrieved_Gtid_Set", "?"}}), seen)});
+}
+
+TEST_CASE("What MariaDB has applied, written and received") {
+  struct Row {
+    const char* what;
+    bool replica;
+    const char *using_gtid, *slave_pos, *binlog_pos, *io_pos;
+    const char *executed, *written, *received;
+  };
+  const Row table[] = {
+      {"a primary", false, "", "0-1-3", "0-7-20", "", "0-7-20", "0-7-20", "0-7-20"},
+      {"a replica", true, "Slave_Pos", "0-1-15", "0-1-15", "0-1-18", "0-1-15", "0-1-15", "0-1-18"},
+      {"without log_slave_updates", true, "Slave_Pos", "0-1-15", "", "0-1-15", "0-1-15", "", "0-1-15"},
+      {"a stray write on a replica doesn't count", true, "Slave_Pos", "0-1-15", "0-7-16", "0-1-18", "0-1-15", "0-7-16",
+       "0-1-18"},
+      {"a former primary that counts its own", true, "Current_Pos", "0-1-15", "0-7-16,1-3-4", "", "0-7-16",
+       "0-7-16,1-3-4", "0-7-16"},
+      {"several domains", true, "Slave_Pos", "0-1-15,1-2-9", "", "1-2-12", "0-1-15,1-2-9", "", "0-1-15,1-2-12"},
+  };
+  for (const Row& row : table) {
+    INFO(row.what);
+    Observation seen;
+    seen.version = topology::parse_version("10.11.19-MariaDB");
+    seen.server_number = 7;
+    if (row.replica) seen.channels.emplace_back();
+    const Table status = row.replica ? one_row({{"Using_Gtid", row.using_gtid}, {"Gtid_IO_Pos", row.io_pos}}) : Table{};
+    REQUIRE(
+        bool{server::read_sets(one_row({{"slave_pos", row.slave_pos}, {"binlog_pos", row.binlog_pos}}), status, seen)});
+    CHECK(seen.executed->to_string(Flavour::mariadb) == row.executed);
+    CHECK(seen.written->to_string(Flavour::mariadb) == row.written);
+    CHECK(seen.received->to_string(Flavour::mariadb) == row.received);
+  }
+}
+
+TEST_CASE("A login leaves nothing behind when it moves") {
+  server::Login from{"u", "short one"};
+  const server::Login copy = from;
+  const server::Login to = std::move(from);
+  CHECK(to.password == "short one");
+  CHECK(copy.password == "short one");
+  CHECK(from.password.empty());  // NOLINT(bugprone-use-after-move)
+  server::Login other{"v", "another, long enough to live on the heap"};
+  other = to;
+  CHECK(other.password == "short one");
+  CHECK(other.user == "u");
+}
+
 TEST_CASE("Strange answers") {
   Observation seen;
   CHECK(bool{server::read_channels(Table{}, Flavour::mysql, seen)});
