@@ -29,18 +29,18 @@ struct Context {
   /// Ask the workers. `done` is called on the loop's thread, at once or later; it may come after the client, or the
   /// server, is gone.
   std::function<void(TableDone done)> sessions, pools;
-  std::function<std::string()> readiness;                                  // empty: ready; else why not
-  std::function<bool(std::string_view name, bool drained)> set_drained;    // false: no such server
+  std::function<std::string()> readiness;                                // empty: ready; else why not
+  std::function<bool(std::string_view name, bool drained)> set_drained;  // false: no such server
   std::function<base::Result<protocol::Table>(std::string_view sql)> explain_route;
-  const config::Config* config = nullptr;                                  // outlives the server
-  std::string version;                                                     // wye's own
+  const config::Config* config = nullptr;  // outlives the server
+  std::string version;                     // wye's own
   std::function<base::TimePoint()> now = base::Clock::now;
 };
 
 struct Limits {
-  base::milliseconds login{10'000};   // from the connect to the end of the login
-  base::milliseconds answer{10'000};  // for a worker's answer
-  base::milliseconds stalled{60'000}; // an answer waits and the client takes nothing
+  base::milliseconds login{10'000};    // from the connect to the end of the login
+  base::milliseconds answer{10'000};   // for a worker's answer
+  base::milliseconds stalled{60'000};  // an answer waits and the client takes nothing
   std::size_t connections = 64;
   std::size_t packet = std::size_t{1} << 20;
   std::size_t unsent = std::size_t{16} << 20;

@@ -24,7 +24,7 @@ struct Caller {
 enum class Argument : std::uint8_t { none, name, text };  // text: the rest of the statement as it is
 
 struct Statement {
-  std::string_view words;     // upper case, one space between
+  std::string_view words;  // upper case, one space between
   Argument argument;
   std::string_view argument_name;
   std::string_view help;

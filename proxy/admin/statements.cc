@@ -1,0 +1,162 @@
+#include "proxy/admin/statements.h"
+
+#include <array>
+
+#include "proxy/admin/tables.h"
+#include "proxy/admin/words.h"
+#include "proxy/base/log.h"
+
+namespace wye::admin {
+
+namespace {
+
+base::Error unknown_statement() { return {1064, "42000", "unknown statement; HELP lists all"}; }
+base::Error not_there(const char* what) { return {1105, "HY000", std::string{what} + ": not known in this process"}; }
+
+std::string syntax(const Statement& s) {
+  std::string text{s.words};
+  if (s.argument != Argument::none) text.append(" ").append(s.argument_name);
+  return text;
+}
+
+void help(const Context&, const Caller&, std::string_view, const Reply& reply) {
+  protocol::Table table{{"statement", "what it does"}, {}};
+  for (const Statement& s : statements()) table.rows.push_back({syntax(s), std::string{s.help}});
+  reply(std::move(table));
+}
+
+std::shared_ptr<const topology::Topology> picture(const Context& context) {
+  return context.topology ? context.topology() : nullptr;
+}
+
+void show_servers(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  const auto topology = picture(context);
+  if (!topology) return reply(not_there("servers"));
+  reply(servers_table(*topology, context.metrics));
+}
+
+void show_replication(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  const auto topology = picture(context);
+  if (!topology) return reply(not_there("servers"));
+  reply(replication_table(*topology));
+}
+
+void show_sessions(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  if (!context.sessions) return reply(not_there("sessions"));
+  context.sessions([reply](protocol::Table table) { reply(std::move(table)); });
+}
+
+void show_pools(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  if (!context.pools) return reply(not_there("pools"));
+  context.pools([reply](protocol::Table table) { reply(std::move(table)); });
+}
+
+void show_routes(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  reply(routes_table(context.metrics));
+}
+
+void show_pins(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  reply(pins_table(context.metrics));
+}
+
+void show_settings(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  if (context.config == nullptr) return reply(not_there("settings"));
+  reply(settings_table(*context.config));
+}
+
+void show_readiness(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  if (!context.readiness) return reply(not_there("readiness"));
+  const std::string why = context.readiness();
+  reply(protocol::Table{{"ready", "reason"}, {{why.empty() ? "yes" : "no", why}}});
+}
+
+void explain_route(const Context& context, const Caller&, std::string_view sql, const Reply& reply) {
+  if (!context.explain_route) return reply(not_there("routes"));
+  auto explained = context.explain_route(sql);
+  if (!explained) return reply(explained.error());
+  reply(std::move(*explained));
+}
+
+void drain(const Context& context, const Caller& caller, std::string_view name, bool drained, const Reply& reply) {
+  if (!context.set_drained) return reply(not_there("servers"));
+  const bool done = context.set_drained(name, drained);
+  log::info("admin_statement", {{"statement", drained ? "DRAIN SERVER" : "ENABLE SERVER"},
+                                {"server", name},
+                                {"uid", caller.uid},
+                                {"user", caller.user},
+                                {"done", done}});
+  if (done) return reply(base::Ok{});
+  reply(base::Error{1105, "HY000", "unknown server " + std::string{name.substr(0, 64)} + "; SHOW SERVERS lists all"});
+}
+
+void drain_server(const Context& context, const Caller& caller, std::string_view name, const Reply& reply) {
+  drain(context, caller, name, true, reply);
+}
+void enable_server(const Context& context, const Caller& caller, std::string_view name, const Reply& reply) {
+  drain(context, caller, name, false, reply);
+}
+
+constexpr std::array table{
+    Statement{"HELP", Argument::none, {}, "this list", help},
+    Statement{"SHOW HELP", Argument::none, {}, "the same, for shells that keep HELP for themselves", help},
+    Statement{"SHOW SERVERS",
+              Argument::none,
+              {},
+              "each server: role, state, lag, connections, latency, and why it is not online",
+              show_servers},
+    Statement{
+        "SHOW REPLICATION", Argument::none, {}, "each server: its source, threads, lag and GTIDs", show_replication},
+    Statement{
+        "SHOW SESSIONS", Argument::none, {}, "the clients: what each is doing, where, and what pins it", show_sessions},
+    Statement{
+        "SHOW POOLS", Argument::none, {}, "connections to the servers, by worker, server and account", show_pools},
+    Statement{"SHOW ROUTES", Argument::none, {}, "how many statements went where, and why", show_routes},
+    Statement{"SHOW PINS", Argument::none, {}, "how often sessions were bound to one server, and why", show_pins},
+    Statement{"SHOW SETTINGS",
+              Argument::none,
+              {},
+              "the configuration in force; passwords only as set or not set",
+              show_settings},
+    Statement{"SHOW READINESS", Argument::none, {}, "whether /readyz says ready; else why not", show_readiness},
+    Statement{"EXPLAIN ROUTE", Argument::text, "<sql>",
+              "where a statement would go, and why each server was taken or not", explain_route},
+    Statement{"DRAIN SERVER", Argument::name, "<name>", "take a server out of reads", drain_server},
+    Statement{"ENABLE SERVER", Argument::name, "<name>", "take it back", enable_server},
+};
+
+/// Another word behind a statement without arguments makes it another statement.
+bool run_if(const Statement& s, const Context& context, const Caller& caller, std::string_view text,
+            const Reply& reply) {
+  std::string_view rest = text;
+  if (!take_words(rest, s.words)) return false;
+  rest = trimmed(rest);
+  if (s.argument == Argument::none) {
+    if (!rest.empty()) return false;
+    s.run(context, caller, {}, reply);
+    return true;
+  }
+  std::string name;
+  if (rest.empty() || (s.argument == Argument::name && !take_name(rest, name))) {
+    reply(base::Error{1064, "42000", "expected " + syntax(s)});
+  } else {
+    s.run(context, caller, s.argument == Argument::name ? std::string_view{name} : rest, reply);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::span<const Statement> statements() { return table; }
+
+void run_statement(const Context& context, const Caller& caller, std::string_view text, const Reply& reply) {
+  text = trimmed(text);
+  if (text.empty()) return reply(base::Error{1065, "42000", "Query was empty"});
+  for (const Statement& s : table) {
+    if (run_if(s, context, caller, text, reply)) return;
+  }
+  Answer answer;
+  if (answer_client_chatter(context, caller, text, answer)) return reply(std::move(answer));
+  reply(unknown_statement());
+}
+
+}  // namespace wye::admin
