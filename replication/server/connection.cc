@@ -154,12 +154,20 @@ bool is_unreachable(const base::Error& error) {
   return (error.code >= 2000 && error.code < 3000) || error.code == shutdown_in_progress;
 }
 
+struct Connection::Handle {
+  MYSQL mysql{};
+  Handle() { mysql_init(&mysql); }
+  ~Handle() { mysql_close(&mysql); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+};
+
+Connection::Connection() = default;
 Connection::~Connection() { close(); }
 
 void Connection::close() {
   publish_socket(-1);
-  if (mysql_ != nullptr) mysql_close(mysql_);
-  mysql_ = nullptr;
+  handle_.reset();
   memo_ = Memo{};
 }
 
@@ -176,13 +184,14 @@ void Connection::interrupt() {
 }
 
 base::Error Connection::failure() {
+  MYSQL* mysql = &handle_->mysql;
   base::Error error{2013, "HY000", "Lost connection"};
-  if (const unsigned code = mysql_errno(mysql_); code != 0)
-    error = {static_cast<std::uint16_t>(code), mysql_sqlstate(mysql_), mysql_error(mysql_)};
+  if (const unsigned code = mysql_errno(mysql); code != 0)
+    error = {static_cast<std::uint16_t>(code), mysql_sqlstate(mysql), mysql_error(mysql)};
   return error;
 }
 
-bool Connection::encrypted() const { return mysql_ != nullptr && mysql_get_ssl_cipher(mysql_) != nullptr; }
+bool Connection::encrypted() const { return handle_ && mysql_get_ssl_cipher(&handle_->mysql) != nullptr; }
 
 base::Status Connection::check_tls(const ConnectOptions& options) {
   // Belt and braces: whatever the library did, no statement goes out in clear where that was forbidden.
@@ -198,34 +207,35 @@ base::Status Connection::connect(const topology::Address& address, const Login& 
     const std::lock_guard lock{socket_mutex_};
     if (interrupted_) return base::Error{2013, "HY000", "interrupted"};
   }
-  mysql_ = mysql_init(nullptr);
-  if (mysql_ == nullptr) return base::Error{2008, "HY000", "out of memory"};
+  handle_ = std::make_unique<Handle>();
+  MYSQL* mysql = &handle_->mysql;
   const bool local = !address.path.empty();
   ConnectOptions wanted = options;
   if (local && wanted.tls != Tls::off) wanted.tls = Tls::off;  // a socket of this machine: nobody listens in
-  set_options(mysql_, wanted);
-  const MYSQL* done = mysql_real_connect(mysql_, local ? nullptr : address.host.c_str(), login.user.c_str(),
+  set_options(mysql, wanted);
+  const MYSQL* done = mysql_real_connect(mysql, local ? nullptr : address.host.c_str(), login.user.c_str(),
                                          login.password.c_str(), nullptr, local ? 0U : address.port,
                                          local ? address.path.c_str() : nullptr, CLIENT_MULTI_STATEMENTS);
-  if (mysql_->passwd != nullptr) wipe(mysql_->passwd, std::strlen(mysql_->passwd));
+  if (mysql->passwd != nullptr) wipe(mysql->passwd, std::strlen(mysql->passwd));
   base::Status status = done != nullptr ? check_tls(wanted) : base::Status{failure()};
   if (!status) {
     close();
     return status;
   }
-  publish_socket(socket_of(mysql_));
+  publish_socket(socket_of(mysql));
   return status;
 }
 
 base::Result<std::vector<Table>> Connection::query(std::string_view statements) {
-  if (mysql_ == nullptr) return base::Error{2006, "HY000", "not connected"};
+  if (!handle_) return base::Error{2006, "HY000", "not connected"};
+  MYSQL* mysql = &handle_->mysql;
   std::vector<Table> tables;
-  int next = mysql_real_query(mysql_, statements.data(), static_cast<unsigned long>(statements.size()));
+  int next = mysql_real_query(mysql, statements.data(), static_cast<unsigned long>(statements.size()));
   while (next == 0 && tables.size() < max_tables) {
-    const std::unique_ptr<MYSQL_RES, FreeResult> result{mysql_store_result(mysql_)};
-    if (!result && mysql_field_count(mysql_) != 0) break;
+    const std::unique_ptr<MYSQL_RES, FreeResult> result{mysql_store_result(mysql)};
+    if (!result && mysql_field_count(mysql) != 0) break;
     tables.push_back(result ? read_table(result.get()) : Table{});
-    next = mysql_next_result(mysql_);
+    next = mysql_next_result(mysql);
   }
   if (next == -1) return tables;  // no more
   const base::Error error = failure();

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -10,8 +11,6 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "replication/topology/topology.h"
-
-struct st_mysql;
 
 namespace wye::server {
 
@@ -49,7 +48,7 @@ struct Table {
 /// here. Owner: one thread uses it; only interrupt() may be called from others. Never throws but bad_alloc.
 class Connection {
  public:
-  Connection() = default;
+  Connection();
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -59,7 +58,7 @@ class Connection {
   /// Runs one or several statements (separated by `;`, constants of ours only) and returns each one's table.
   /// A statement without a table gives an empty one. After a client error (2000..2999) the connection is closed.
   base::Result<std::vector<Table>> query(std::string_view statements);
-  bool connected() const { return mysql_ != nullptr; }
+  bool connected() const { return handle_ != nullptr; }
   bool encrypted() const;
   void close();
 
@@ -86,7 +85,8 @@ class Connection {
   base::Error failure();
   base::Status check_tls(const ConnectOptions&);
   void publish_socket(int socket);
-  st_mysql* mysql_ = nullptr;
+  struct Handle;  // the libraries don't agree on the name of their struct
+  std::unique_ptr<Handle> handle_;
   Memo memo_;
   std::mutex socket_mutex_;  // guards socket_ and interrupted_: an interrupt must not hit a number that was reused
   int socket_ = -1;
