@@ -67,7 +67,7 @@ void show_settings(const Context& context, const Caller&, std::string_view, cons
 void show_readiness(const Context& context, const Caller&, std::string_view, const Reply& reply) {
   if (!context.readiness) return reply(not_there("readiness"));
   const std::string why = context.readiness();
-  reply(protocol::Table{{"ready", "reason"}, {{why.empty() ? "yes" : "no", why}}});
+  reply(protocol::Table{{"ready", "reason"}, {{why.empty() ? "yes" : "no", why.empty() ? protocol::Cell{} : why}}});
 }
 
 void explain_route(const Context& context, const Caller&, std::string_view sql, const Reply& reply) {

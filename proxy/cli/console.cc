@@ -15,7 +15,8 @@ Row session_row(const session::Session::Row& r) {
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.3f", r.seconds);
   const auto text = [](const std::string& s) { return s.empty() ? protocol::Cell{} : protocol::Cell{s}; };
-  return {std::to_string(r.id), text(r.user), r.client, text(r.schema), r.state, text(r.server), text(r.pinned_by), text(r.transaction), seconds, text(r.statement)};
+  return {std::to_string(r.id), text(r.user),        r.client, text(r.schema),   r.state, text(r.server),
+          text(r.pinned_by),    text(r.transaction), seconds,  text(r.statement)};
 }
 
 /// Collects one answer from every worker; the last one hands the whole over, on the console's thread.
@@ -28,8 +29,9 @@ struct Gathering {
 }  // namespace
 
 Console::Console(net::Loop& loop, const config::Config& config, manager::Manager& manager,
-                 std::vector<std::unique_ptr<worker::Worker>>& workers, std::vector<const metrics::WorkerMetrics*> counts,
-                 std::function<std::string()> ready, worker::Shared& shared)
+                 std::vector<std::unique_ptr<worker::Worker>>& workers,
+                 std::vector<const metrics::WorkerMetrics*> counts, std::function<std::string()> ready,
+                 worker::Shared& shared)
     : config_(config), manager_(manager), workers_(workers), shared_(shared), mailbox_(loop) {
   admin::Context context;
   context.topology = [this] { return manager_.latest(); };
@@ -48,7 +50,8 @@ base::Status Console::listen() { return server_->listen(config_.admin.socket, co
 
 void Console::sessions(TableDone done) {
   auto gathering = std::make_shared<Gathering>();
-  gathering->table.columns = {"id", "user", "client", "schema", "state", "server", "pinned_by", "transaction", "seconds", "statement"};
+  gathering->table.columns = {"id",     "user",      "client",      "schema",  "state",
+                              "server", "pinned_by", "transaction", "seconds", "statement"};
   gathering->left = workers_.size();
   gathering->done = std::move(done);
   for (auto& worker : workers_) {
@@ -71,7 +74,8 @@ void Console::pools(TableDone done) {
       mailbox_.post([this, gathering, rows = std::move(rows)] {
         const auto topology = manager_.latest();
         for (const auto& r : rows)
-          gathering->table.rows.push_back({topology->servers[r.server].name, r.user, std::to_string(r.idle), std::to_string(r.in_use), std::to_string(r.connecting)});
+          gathering->table.rows.push_back({topology->servers[r.server].name, r.user, std::to_string(r.idle),
+                                           std::to_string(r.in_use), std::to_string(r.connecting)});
         if (--gathering->left == 0) gathering->done(std::move(gathering->table));
       });
     });
@@ -88,7 +92,8 @@ base::Result<protocol::Table> Console::explain_route(std::string_view sql) {
   routing::FrontierNeed need(shared_.frontier);
   need.observe(*topology);
   std::vector<routing::Candidate> candidates;
-  const auto route = routing::explain({facts, {}, *topology, need, shared_.routing, {}, base::Clock::now()}, candidates);
+  const auto route =
+      routing::explain({facts, {}, *topology, need, shared_.routing, {}, base::Clock::now()}, candidates);
   if (!route) return route.error();
   return session::explain_table(facts, *route, candidates, *topology);
 }

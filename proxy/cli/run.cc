@@ -22,6 +22,22 @@
 // Wiring only: configuration -> objects -> run -> stop.
 namespace wye::cli {
 
+routing::Options routing_options(const config::Config& config) {
+  routing::Options options;
+  const auto& r = config.routing;
+  options.consistency = r.consistency == "eventual"    ? routing::Consistency::eventual
+                        : r.consistency == "monotonic" ? routing::Consistency::monotonic
+                        : r.consistency == "session"   ? routing::Consistency::session
+                        : r.consistency == "primary"   ? routing::Consistency::primary
+                                                       : routing::Consistency::global;
+  options.max_lag = r.max_lag;
+  options.reads_on_primary = r.reads_on_primary == "never"    ? routing::ReadsOnPrimary::never
+                             : r.reads_on_primary == "always" ? routing::ReadsOnPrimary::always
+                                                              : routing::ReadsOnPrimary::fallback;
+  options.lenient_hints = r.lenient_hints;
+  return options;
+}
+
 namespace {
 
 /// Names become addresses here, once: workers and monitors never wait for DNS.
@@ -40,28 +56,16 @@ base::Result<topology::Address> resolve(const std::string& text) {
   return address;
 }
 
-routing::Options routing_options(const config::Config& config) {
-  routing::Options options;
-  const auto& r = config.routing;
-  options.consistency = r.consistency == "eventual"    ? routing::Consistency::eventual
-                        : r.consistency == "monotonic" ? routing::Consistency::monotonic
-                        : r.consistency == "session"   ? routing::Consistency::session
-                        : r.consistency == "primary"   ? routing::Consistency::primary
-                                                       : routing::Consistency::global;
-  options.max_lag = r.max_lag;
-  options.reads_on_primary = r.reads_on_primary == "never"    ? routing::ReadsOnPrimary::never
-                             : r.reads_on_primary == "always" ? routing::ReadsOnPrimary::always
-                                                              : routing::ReadsOnPrimary::fallback;
-  options.lenient_hints = r.lenient_hints;
-  return options;
-}
-
 server::Tls monitor_tls(config::Tls tls) {
   switch (tls) {
-    case config::Tls::off: return server::Tls::off;
-    case config::Tls::preferred: return server::Tls::preferred;
-    case config::Tls::required: return server::Tls::required;
-    default: return server::Tls::verify;
+    case config::Tls::off:
+      return server::Tls::off;
+    case config::Tls::preferred:
+      return server::Tls::preferred;
+    case config::Tls::required:
+      return server::Tls::required;
+    default:
+      return server::Tls::verify;
   }
 }
 
@@ -84,10 +88,14 @@ base::Result<manager::Options> manager_options(const config::Config& config) {
 
 void manager_log(manager::Level level, const std::string& text) {
   switch (level) {
-    case manager::Level::debug: return log::debug("replication", {{"what", text}});
-    case manager::Level::info: return log::info("replication", {{"what", text}});
-    case manager::Level::warning: return log::warning("replication", {{"what", text}});
-    case manager::Level::error: return log::error("replication", {{"what", text}});
+    case manager::Level::debug:
+      return log::debug("replication", {{"what", text}});
+    case manager::Level::info:
+      return log::info("replication", {{"what", text}});
+    case manager::Level::warning:
+      return log::warning("replication", {{"what", text}});
+    case manager::Level::error:
+      return log::error("replication", {{"what", text}});
   }
 }
 
@@ -115,7 +123,7 @@ int failed(const std::string& what, const std::string& why) {
 /// Everything that lives as long as `wye run`. Members in the order in which they depend on each other.
 class Program {
  public:
-  explicit Program(const config::Config& config) : config_(config), shared_{config, routing_options(config)} {}
+  explicit Program(const config::Config& config) : config_(config), shared_(config, routing_options(config)) {}
   int start();
   void serve();
   void stop();
@@ -170,10 +178,12 @@ int Program::make_workers() {
 }
 
 int Program::start() {
-  if (::mkdir(config_.state.c_str(), 0700) != 0 && errno != EEXIST) return failed("state " + config_.state, std::strerror(errno));
+  if (::mkdir(config_.state.c_str(), 0700) != 0 && errno != EEXIST)
+    return failed("state " + config_.state, std::strerror(errno));
   raise_descriptor_limit(config_);
   if (!protocol::init_secret_memory()) log::warning("secrets_not_locked", {{"why", "no locked memory (ulimit -l)"}});
-  shared_.monitor = std::make_shared<protocol::Account>(config_.monitor.user, protocol::Account::Kind::clear, config_.monitor.password);
+  shared_.monitor = std::make_shared<protocol::Account>(config_.monitor.user, protocol::Account::Kind::clear,
+                                                        config_.monitor.password);
   if (const int r = make_keys(); r != 0) return r;
   if (const auto known = manager::load_last_known(config_.state)) {
     shared_.last_known = known->version;
@@ -185,28 +195,36 @@ int Program::start() {
   auto options = manager_options(config_);
   if (!options) return failed("servers", options.error().message);
   manager_ = std::make_unique<manager::Manager>(
-      std::move(*options), [this](std::shared_ptr<const topology::Topology> t) { for (auto& w : workers_) w->post(t); }, manager_log);
+      std::move(*options),
+      [this](std::shared_ptr<const topology::Topology> t) {
+        for (auto& w : workers_) w->post(t);
+      },
+      manager_log);
   shared_.first = manager_->latest();
   if (const int r = make_workers(); r != 0) return r;
   for (auto& worker : workers_) worker->start();
   manager_->start();
   std::vector<const metrics::WorkerMetrics*> counts;
   for (const auto& worker : workers_) counts.push_back(&worker->metrics());
-  collector_ = std::make_unique<metrics::Collector>(counts, [this] { return manager_->latest(); }, version);
+  collector_ = std::make_unique<metrics::Collector>(
+      counts, [this] { return manager_->latest(); }, version);
   const auto ready = [this]() -> std::string { return manager_->latest()->primary ? "" : "no primary"; };
   http_ = std::make_unique<metrics::HttpServer>(*collector_, ready);
   if (!config_.metrics.empty()) {
-    if (const auto r = http_->start(config_.metrics); !r) return failed("metrics " + config_.metrics, r.error().message);
+    if (const auto r = http_->start(config_.metrics); !r)
+      return failed("metrics " + config_.metrics, r.error().message);
   }
   console_ = std::make_unique<Console>(loop_, config_, *manager_, workers_, counts, ready, shared_);
   if (const auto r = console_->listen(); !r) return failed("admin.socket " + config_.admin.socket, r.error().message);
-  for (const auto& listen : config_.listen) log::info("listening", {{"address", listen.address}, {"workers", workers_.size()}});
+  for (const auto& listen : config_.listen)
+    log::info("listening", {{"address", listen.address}, {"workers", workers_.size()}});
   return 0;
 }
 
 void Program::serve() {
   const auto on_signal = [](evutil_socket_t signal_number, short, void* self) {
-    if (signal_number == SIGHUP) return log::warning("reload_not_supported", {{"why", "comes with a later version; restart to apply"}});
+    if (signal_number == SIGHUP)
+      return log::warning("reload_not_supported", {{"why", "comes with a later version; restart to apply"}});
     log::info("stopping", {{"signal", signal_number}});
     static_cast<Program*>(self)->loop_.stop();
   };
@@ -232,8 +250,10 @@ void Program::stop() {
 
 int run(const std::string& config_path) {
   auto loaded = config::load_file(config_path);
-  for (const auto& m : loaded.mistakes) std::cerr << config_path << ":" << m.line << ":" << m.column << ": " << m.text << "\n";
-  for (const auto& m : loaded.warnings) std::cerr << config_path << ":" << m.line << ":" << m.column << ": warning: " << m.text << "\n";
+  for (const auto& m : loaded.mistakes)
+    std::cerr << config_path << ":" << m.line << ":" << m.column << ": " << m.text << "\n";
+  for (const auto& m : loaded.warnings)
+    std::cerr << config_path << ":" << m.line << ":" << m.column << ": warning: " << m.text << "\n";
   if (!loaded.config) return 2;
   ::signal(SIGPIPE, SIG_IGN);
   log::init(log::level_of(loaded.config->log.level), log::format_of(loaded.config->log.format));

@@ -24,7 +24,6 @@ Loop::Loop()
 }
 
 Loop::~Loop() {
-  while (!deferred_.empty()) end_turn();
   event_free(wake_);
   event_base_free(base_);
 }
@@ -47,14 +46,18 @@ void Loop::end_turn() {
     if (dirty_[i] != nullptr) dirty_[i]->flush();
   }
   dirty_.clear();
-  std::vector<std::function<void()>> tasks;
-  tasks.swap(deferred_);
-  for (auto& task : tasks) task();
+  run_deferred();
   if (!dirty_.empty() || !deferred_.empty()) {
     // A deferred task produced bytes or more tasks: a turn that waits for the next event would leave them lying.
     static const timeval at_once{0, 0};
     event_base_loopexit(base_, &at_once);
   }
+}
+
+void Loop::run_deferred() {
+  std::vector<std::function<void()>> tasks;
+  tasks.swap(deferred_);
+  for (auto& task : tasks) task();
 }
 
 void Loop::defer(std::function<void()> task) { deferred_.push_back(std::move(task)); }

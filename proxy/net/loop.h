@@ -30,6 +30,8 @@ class Loop {
   base::TimePoint now() const { return now_; }  // of this turn
   /// Runs after this turn's writes. For reaping what is still on the call stack.
   void defer(std::function<void()> task);
+  /// What was deferred until now. An owner that ends calls it while those that the tasks speak of still live; the destructor drops the rest.
+  void run_deferred();
 
   // For Stream only.
   void add_dirty(Stream* stream);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -46,7 +47,10 @@ std::string pem_of_public(EVP_PKEY* key) {
 EVP_PKEY* read_key(const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "re");
   if (file == nullptr) return nullptr;
-  EVP_PKEY* key = PEM_read_PrivateKey(file, nullptr, nullptr, nullptr);
+  // An encrypted file is not ours: without this, OpenSSL would ask for its passphrase on the terminal.
+  const auto no_passphrase = [](char*, int, int, void*) { return 0; };
+  EVP_PKEY* key = PEM_read_PrivateKey(file, nullptr, no_passphrase, nullptr);
+  ERR_clear_error();
   std::fclose(file);
   return key;
 }
@@ -97,6 +101,7 @@ std::optional<Bytes> RsaKey::decrypt(ByteView cipher) const {
     }
   }
   EVP_PKEY_CTX_free(context);
+  ERR_clear_error();  // what is left in this thread's queue would be taken for an error of the next TLS call
   return plain;
 }
 

@@ -39,6 +39,7 @@ Worker::~Worker() {
   join();
   listeners_.clear();
   sessions_.clear();
+  loop_.run_deferred();
 }
 
 bool Worker::listen(std::string& error) {

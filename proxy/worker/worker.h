@@ -17,6 +17,7 @@ namespace wye::worker {
 
 /// What all workers share: const, or atomic. Owned by main; outlives the workers.
 struct Shared {
+  Shared(const config::Config& c, routing::Options r) : config(c), routing(r) {}
   const config::Config& config;
   routing::Options routing;
   routing::Frontier frontier;

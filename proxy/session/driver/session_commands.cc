@@ -2,6 +2,7 @@
 
 #include "proxy/protocol/result_set.h"
 #include "proxy/protocol/wire.h"
+#include "proxy/session/driver/explain_table.h"
 #include "proxy/session/driver/session.h"
 
 // The client's commands: cut from the stream, told apart, classified.
@@ -278,15 +279,7 @@ void Session::explain_route(std::string_view text) {
   const auto route = routing::explain(
       {facts, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()}, candidates);
   if (!route) return fail(route.error());
-  protocol::Table table{{"kind", "route", "server", "reason", "candidate", "verdict"}, {}};
-  const std::string kind = sql::name(facts.kind), reason = routing::name(route->reason);
-  const std::string where = route->server ? server(*route->server).name : "";
-  const std::string side = !route->server ? "none" : is_primary(*route->server) ? "primary" : "replica";
-  for (const auto& candidate : candidates) {
-    const bool taken = route->server == candidate.server;
-    table.rows.push_back({kind, side, where, reason, server(candidate.server).name, taken ? "taken" : routing::name(candidate.rejected)});
-  }
-  if (table.rows.empty()) table.rows.push_back({kind, side, where, reason, std::nullopt, std::nullopt});
+  const auto table = explain_table(facts, *route, candidates, *context_.topology);
   base::Bytes out;
   protocol::write_result(out, 1, table,
                          {(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0, session_.status()});

@@ -66,6 +66,12 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
     protocol::write_ok(scratch_, info, {true, x_.client_session_track});
     return put(out, sequence, scratch_);
   }
+  if (part == Part::eof && payload.size() == 5) {
+    // MariaDB sets the flag of a tracker block in EOF packets too, where there is none.
+    scratch_.assign(payload.begin(), payload.end());
+    scratch_[4] = static_cast<std::uint8_t>(scratch_[4] & ~(protocol::status::session_state_changed >> 8));
+    return put(out, sequence, scratch_);
+  }
   if ((part != Part::ok && part != Part::ok_of_result) || ok == nullptr) return put(out, sequence, payload);
   if (part == Part::ok_of_result && !x_.client_deprecate_eof) {
     scratch_.clear();
