@@ -73,7 +73,7 @@ enum Effect : std::uint32_t {
   fx_calc_found_rows = 1u << 24,   // SELECT SQL_CALC_FOUND_ROWS: the next FOUND_ROWS() asks the connection that ran it
 };
 
-/// The effects as words ("user_variable", ...), for EXPLAIN and tests: name of the lowest bit of a single-bit mask.
+/// The word for one effect ("user_variable"), for EXPLAIN and tests; takes exactly one bit.
 const char* name(Effect);
 
 /// A hint: a comment at the very start, /* wye: primary, max_lag=200ms */ (routing.md 6).

@@ -1,3 +1,4 @@
+#include "proxy/sql/ascii.h"
 #include "proxy/sql/statement.h"
 
 namespace wye::sql {
@@ -29,6 +30,38 @@ bool begins_route(const Token& next, const Token& after) {
   return !alone || next.is(Word::COMMIT) || next.is(Word::ROLLBACK) || next.is(Word::BEGIN);
 }
 
+/// Is SHOW `what` `next` the same on every server that has applied the same transactions?
+bool shows_the_same_everywhere(const Token& what, const Token& next) {
+  switch (what.word) {
+    case Word::TABLES:
+    case Word::DATABASES:
+    case Word::SCHEMAS:
+    case Word::COLUMNS:
+    case Word::FIELDS:
+    case Word::INDEX:
+    case Word::INDEXES:
+    case Word::KEYS:
+    case Word::TRIGGERS:
+    case Word::CHARSET:
+    case Word::COLLATION:
+    case Word::PACKAGE:
+    case Word::AUTHORS:
+    case Word::CONTRIBUTORS:
+      return true;
+    case Word::CHARACTER:
+      return next.is(Word::SET);
+    case Word::TABLE:
+    case Word::FUNCTION:
+    case Word::PROCEDURE:
+      return next.is(Word::STATUS);
+    case Word::CREATE:  // an event's status and an account are of one server
+      return next.is(Word::TABLE) || next.is(Word::VIEW) || next.is(Word::DATABASE) || next.is(Word::SCHEMA) ||
+             next.is(Word::PROCEDURE) || next.is(Word::FUNCTION) || next.is(Word::TRIGGER) || next.is(Word::PACKAGE);
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 void Statement::read() {
@@ -56,31 +89,35 @@ void Statement::explain() {
     return;
   }
   bool analyze = false;
-  while (true) {
-    const Token& now = tokens_.now();
-    const Token& next = tokens_.ahead();
-    if (now.is(Word::ANALYZE)) {
-      analyze = true;
-    } else if (now.is(Word::FORMAT) && next.is('=')) {
-      tokens_.advance();
-      tokens_.advance();
-    } else if (now.is(Word::INTO) && next.kind == TokenKind::user_variable) {
-      scanner_.step();
-      scanner_.step();
-      continue;
-    } else if (now.is(Word::FOR) && (next.is(Word::SCHEMA) || next.is(Word::DATABASE))) {
-      tokens_.advance();
-      tokens_.advance();
-    } else if (now.is(Word::FOR) && next.is(Word::CONNECTION)) {
-      return scanner_.raise(Why::show_server);
-    } else if (!((now.is(Word::EXTENDED) || now.is(Word::PARTITIONS)) && begins_statement(next))) {
-      break;
-    }
-    tokens_.advance();
+  while (explain_option(analyze)) {
   }
+  if (tokens_.now().is(Word::FOR) && tokens_.ahead().is(Word::CONNECTION)) return scanner_.raise(Why::show_server);
   if (begins_statement(tokens_.now())) return explain_inner(analyze);
   if (analyze || !tokens_.now().is_name()) return unknown();
   describe_table();
+}
+
+/// One word between EXPLAIN and the statement. False if there is none.
+bool Statement::explain_option(bool& analyze) {
+  const Token& now = tokens_.now();
+  const Token& next = tokens_.ahead();
+  if (now.is(Word::ANALYZE)) {
+    analyze = true;
+  } else if (now.is(Word::FORMAT) && next.is('=')) {
+    tokens_.advance();
+    tokens_.advance();
+  } else if (now.is(Word::INTO) && next.kind == TokenKind::user_variable) {
+    scanner_.step();
+    scanner_.step();
+    return true;
+  } else if (now.is(Word::FOR) && (next.is(Word::SCHEMA) || next.is(Word::DATABASE))) {
+    tokens_.advance();
+    tokens_.advance();
+  } else if (!((now.is(Word::EXTENDED) || now.is(Word::PARTITIONS)) && begins_statement(next))) {
+    return false;
+  }
+  tokens_.advance();
+  return true;
 }
 
 /// The plan of a read has the facts of the read. A write's plan changes nothing, but ANALYZE runs it.
@@ -132,58 +169,15 @@ void Statement::show() {
   scanner_.in_show();
   scanner_.in_accounts();
   while (tokens_.now().is(Word::FULL) || tokens_.now().is(Word::EXTENDED)) tokens_.advance();
-  const Token& what = tokens_.now();
-  const Token& next = tokens_.ahead();
-  bool same_everywhere = false;
-  switch (what.word) {
-    case Word::TABLES:
-    case Word::DATABASES:
-    case Word::SCHEMAS:
-    case Word::COLUMNS:
-    case Word::FIELDS:
-    case Word::INDEX:
-    case Word::INDEXES:
-    case Word::KEYS:
-    case Word::TRIGGERS:
-    case Word::CHARSET:
-    case Word::COLLATION:
-    case Word::AUTHORS:
-    case Word::CONTRIBUTORS:
-      same_everywhere = true;
-      break;
-    case Word::CHARACTER:
-      same_everywhere = next.is(Word::SET);
-      break;
-    case Word::TABLE:
-    case Word::FUNCTION:
-    case Word::PROCEDURE:
-    case Word::PACKAGE:
-      same_everywhere = next.is(Word::STATUS) || what.is(Word::PACKAGE);
-      break;
-    case Word::CREATE:  // an event's status and an account are of one server
-      same_everywhere = next.is(Word::TABLE) || next.is(Word::VIEW) || next.is(Word::DATABASE) ||
-                        next.is(Word::SCHEMA) || next.is(Word::PROCEDURE) || next.is(Word::FUNCTION) ||
-                        next.is(Word::TRIGGER) || next.is(Word::PACKAGE);
-      tokens_.advance();  // CREATE is no write here
-      break;
-    case Word::WARNINGS:
-    case Word::ERRORS:
-      scanner_.add(fx_previous_result);
-      return scanner_.raise(Why::previous_statement_value);
-    default:
-      break;
+  if (same(tokens_.now().text, "count") && tokens_.ahead().is('(')) {  // SHOW COUNT(*) WARNINGS | ERRORS
+    while (!tokens_.at_statement_end() && !tokens_.before().is(')')) tokens_.advance();
   }
-  if (tokens_.now().kind == TokenKind::word && tokens_.now().text.size() == 5 && next.is('(')) {
-    // SHOW COUNT(*) WARNINGS | ERRORS
-    while (!tokens_.at_statement_end() && !tokens_.now().is(Word::WARNINGS) && !tokens_.now().is(Word::ERRORS)) {
-      tokens_.advance();
-    }
-    if (!tokens_.at_statement_end()) {
-      scanner_.add(fx_previous_result);
-      return scanner_.raise(Why::previous_statement_value);
-    }
+  if (tokens_.now().is(Word::WARNINGS) || tokens_.now().is(Word::ERRORS)) {
+    scanner_.add(fx_previous_result);
+    return scanner_.raise(Why::previous_statement_value);
   }
-  if (!same_everywhere) scanner_.raise(Why::show_server);
+  if (!shows_the_same_everywhere(tokens_.now(), tokens_.ahead())) scanner_.raise(Why::show_server);
+  if (tokens_.now().is(Word::CREATE)) tokens_.advance();  // no write here
 }
 
 }  // namespace wye::sql

@@ -27,6 +27,7 @@ class Statement {
   // read_statements.cc
   void read();
   void explain();
+  bool explain_option(bool& analyze);
   void explain_inner(bool analyze);
   void show();
   void describe_table();
