@@ -1,5 +1,6 @@
 #include "proxy/admin/statements.h"
 
+#include <algorithm>
 #include <array>
 
 #include "proxy/admin/tables.h"
@@ -129,7 +130,9 @@ bool run_if(const Statement& s, const Context& context, const Caller& caller, st
             const Reply& reply) {
   std::string_view rest = text;
   if (!take_words(rest, s.words)) return false;
-  rest = trimmed(rest);
+  // A comment in front of SQL may be a hint; it stays.
+  if (const auto bare = trimmed(rest); bare.empty() || s.argument != Argument::text) rest = bare;
+  rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n\v\f"), rest.size()));
   if (s.argument == Argument::none) {
     if (!rest.empty()) return false;
     s.run(context, caller, {}, reply);
