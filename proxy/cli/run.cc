@@ -189,9 +189,7 @@ int Program::start() {
     shared_.last_known = known->version;
   } else if (!config_.listen.empty() && !config_.listen.front().version.empty()) {
     shared_.last_known = topology::parse_version(config_.listen.front().version);
-  } else {
-    shared_.last_known = topology::parse_version("8.4.0");
-  }
+  }  // else clients wait for their greeting until a primary has been seen
   auto options = manager_options(config_);
   if (!options) return failed("servers", options.error().message);
   manager_ = std::make_unique<manager::Manager>(

@@ -30,7 +30,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
     contexts_.push_back(std::unique_ptr<session::Context>(new session::Context{
         loop_, pool_, metrics_, shared.config, shared.frontier, routing::FrontierNeed(shared.frontier), shared.routing, shared.rsa, tls.get(),
         shared.monitor, shared.open_sessions,
-        [this](session::SessionId id) { loop_.defer([this, id] { sessions_.erase(id); }); }, {}, shared.first, shared.last_known}));
+        [this](session::SessionId id) { loop_.defer([this, id] { sessions_.erase(id); }); }, {}, shared.first, shared.last_known, !shared.last_known.text.empty()}));
   }
   pool_.set_topology(shared.first);
 }
@@ -81,7 +81,9 @@ void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {
   for (auto& context : contexts_) {
     context->topology = topology;
     context->need.observe(*topology);
-    if (topology->primary) context->greeting_version = topology->servers[*topology->primary].version;
+    if (!topology->primary) continue;
+    context->greeting_version = topology->servers[*topology->primary].version;
+    context->greeting_known = true;
   }
   pool_.set_topology(topology);
   for (auto& [id, session] : sessions_) session->on_topology();

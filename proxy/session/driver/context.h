@@ -55,6 +55,7 @@ struct Context {
   Accounts accounts;
   std::shared_ptr<const topology::Topology> topology;  // never null; replaced between callbacks only
   topology::Version greeting_version;    // the primary's, else the last known
+  bool greeting_known;                   // false: not even the last known; clients wait for their greeting
 };
 
 }  // namespace wye::session

@@ -138,13 +138,27 @@ void Session::on_backend_drained(pool::Backend&) {
   }
 }
 
+std::string Session::servers_in_words() const {
+  std::string words;
+  for (const auto& s : context_.topology->servers) {
+    if (!words.empty()) words += "; ";
+    words += s.name + ": " + (s.reason.empty() ? topology::name(s.role) : s.reason.c_str());
+  }
+  return words;
+}
+
 void Session::tick() {
   const auto now = context_.loop.now();
   if (const auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && now > login->deadline) {
     context_.metrics.sessions_total[metrics::SessionResult::login_timeout].add();
     context_.metrics.protocol_errors[metrics::ProtocolError::login_timeout].add();
-    answer_sequence_ = login->sequence;
-    fail({1159, "08S01", "Login took longer than sessions.login_timeout"});
+    const bool waited = login->pending != LoggingIn::Pending::nothing || !login->greeted;
+    answer_sequence_ = static_cast<std::uint8_t>(!login->greeted ? 0 : waited ? login->sequence - 1 : login->sequence);
+    if (waited) {
+      fail({2003, "HY000", "No server can check the login: " + servers_in_words()});
+    } else {
+      fail({1159, "08S01", "Login took longer than sessions.login_timeout"});
+    }
     return close("login timed out");
   }
   if (std::holds_alternative<Idle>(state_) && now - state_since_ > context_.config.sessions.idle_timeout) {
@@ -159,14 +173,18 @@ void Session::tick() {
     return finish(true);
   }
   if (const auto* holding = std::get_if<Holding>(&state_); holding != nullptr && now > holding->deadline) {
-    std::string why = "No primary within failover.hold";
-    for (const auto& s : context_.topology->servers) why += "; " + s.name + ": " + (s.reason.empty() ? topology::name(s.role) : s.reason.c_str());
-    fail({2003, "HY000", why});
+    fail({2003, "HY000", "No primary within failover.hold: " + servers_in_words()});
     return finish(true);
   }
 }
 
 void Session::on_topology() {
+  if (auto* login = std::get_if<LoggingIn>(&state_)) {
+    if (!login->greeted && context_.greeting_known) return greet();
+    if (login->pending == LoggingIn::Pending::rows) return look_up();
+    if (login->pending == LoggingIn::Pending::verdict) return verify();
+    return;
+  }
   if (std::holds_alternative<Holding>(state_) && context_.topology->primary) to_primary_ ? run_on_primary(reason_) : route_and_run();
 }
 

@@ -68,6 +68,9 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
     base::TimePoint deadline{};
     bool change_user = false;
     bool verifying = false;
+    bool greeted = false;
+    /// What waits for a server that can check the login; a wye that has just started knows none for a moment.
+    enum class Pending : std::uint8_t { nothing, rows, verdict } pending = Pending::nothing;
   };
   struct Idle {};
   struct Holding { base::TimePoint deadline; };
@@ -99,7 +102,10 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void login_bytes();
   void on_first_packet(LoggingIn& login, const protocol::Packet& packet);
   void perform(login::Action action);
-  void verify(AccountPtr account);
+  void greet();
+  void look_up();
+  void verify();
+  std::optional<topology::ServerId> login_server() const;
   void logged_in(pool::Backend& backend);
   void refuse_login(const base::Error& error, metrics::LoginFailure why);
   void login_failed_at_server(const base::Error& error, bool server_said_so);
@@ -146,6 +152,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void done();                           // OK as the answer to the command
   void protocol_error(metrics::ProtocolError kind, const base::Error& error);
   void release_all(bool clean);
+  std::string servers_in_words() const;
   pool::Backend* held(topology::ServerId server);
   void note_ok(const protocol::OkInfo& ok);
   void note_error(const protocol::ErrInfo& err);

@@ -49,6 +49,13 @@ void Session::start() {
     fail({1040, "08004", "Too many connections"});
     return close("sessions.max");
   }
+  // Without any idea of the servers' version the greeting would be a guess, and its plugin the wrong one.
+  if (context_.greeting_known) greet();
+}
+
+void Session::greet() {
+  auto& login = std::get<LoggingIn>(state_);
+  login.greeted = true;
   protocol::Greeting greeting;
   greeting.server_version = context_.greeting_version.text;
   greeting.connection_id = id_;
@@ -63,7 +70,7 @@ void Session::start() {
 
 void Session::login_bytes() {
   while (auto* login = std::get_if<LoggingIn>(&state_)) {
-    if (login->verifying) {
+    if (login->verifying || !login->greeted) {
       if (in_.size() > max_login_packet) close("too much before the login was over");
       return;
     }
@@ -136,40 +143,49 @@ void Session::perform(login::Action action) {
   if (auto* out = std::get_if<login::Send>(&action)) {
     send(out->payload, own);
   } else if (std::holds_alternative<login::LookUp>(action)) {
-    login.verifying = true;
-    lookup_ = std::make_unique<AccountLookup>(context_, login.flow->user(), [this](const AccountLookup::Rows& rows) {
-      auto keep = std::move(lookup_);  // it is on the stack above us
-      context_.loop.defer([gone = std::shared_ptr<AccountLookup>(std::move(keep))] {});
-      auto* now = std::get_if<LoggingIn>(&state_);
-      if (now == nullptr || !now->flow) return;
-      now->verifying = false;
-      perform(now->flow->on_rows(rows));
-    });
-    const auto& topology = *context_.topology;
-    if (topology.primary) {
-      lookup_->start(*topology.primary, false);
-    } else {
-      lookup_.reset();
-      login.verifying = false;
-      perform(login.flow->on_rows(std::nullopt));
-    }
+    look_up();
   } else if (auto* check = std::get_if<login::Verify>(&action)) {
-    verify(std::move(check->account));
+    account_ = std::move(check->account);
+    verify();
   } else if (auto* refused = std::get_if<login::Refuse>(&action)) {
     refuse_login(refused->error, metrics::LoginFailure::malformed);
   }
 }
 
 /// The primary decides; without one, any server that answers: they all replicate the accounts.
-void Session::verify(AccountPtr account) {
+std::optional<topology::ServerId> Session::login_server() const {
   const auto& topology = *context_.topology;
-  std::optional<topology::ServerId> where = topology.primary;
-  for (topology::ServerId i = 0; !where && i < topology.servers.size(); ++i) {
-    if (topology.servers[i].state == topology::State::online || topology.servers[i].state == topology::State::lagging) where = i;
+  if (topology.primary) return topology.primary;
+  for (topology::ServerId i = 0; i < topology.servers.size(); ++i) {
+    if (topology.servers[i].state == topology::State::online || topology.servers[i].state == topology::State::lagging) return i;
   }
-  if (!where) return refuse_login({2003, "HY000", "No server can check the login: none is reachable"}, metrics::LoginFailure::no_server);
-  std::get<LoggingIn>(state_).verifying = true;
-  account_ = std::move(account);
+  return std::nullopt;
+}
+
+void Session::look_up() {
+  auto& login = std::get<LoggingIn>(state_);
+  login.verifying = true;
+  const auto where = login_server();
+  login.pending = where ? LoggingIn::Pending::nothing : LoggingIn::Pending::rows;
+  if (!where) return;  // on_topology() tries again; the login's deadline ends it
+  lookup_ = std::make_unique<AccountLookup>(context_, login.flow->user(), [this](const AccountLookup::Rows& rows) {
+    // The lookup is on the stack above us.
+    context_.loop.defer([gone = std::shared_ptr<AccountLookup>(std::move(lookup_))] {});
+    auto* now = std::get_if<LoggingIn>(&state_);
+    if (now == nullptr || !now->flow) return;
+    now->verifying = false;
+    perform(now->flow->on_rows(rows));
+    login_bytes();
+  });
+  lookup_->start(*where, !is_primary(*where));
+}
+
+void Session::verify() {
+  auto& login = std::get<LoggingIn>(state_);
+  login.verifying = true;
+  const auto where = login_server();
+  login.pending = where ? LoggingIn::Pending::nothing : LoggingIn::Pending::verdict;
+  if (!where) return;
   server_ = *where;
   pool::Wanted wanted;
   wanted.key = {*where, !is_primary(*where), account_, capabilities_ & passed_on, session_.collation};
