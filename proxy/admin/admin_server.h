@@ -35,6 +35,7 @@ struct Context {
   const config::Config* config = nullptr;  // outlives the server
   std::string version;                     // wye's own
   std::function<base::TimePoint()> now = base::Clock::now;
+  base::TimePoint started = base::Clock::now();
 };
 
 struct Limits {

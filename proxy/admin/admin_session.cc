@@ -154,8 +154,9 @@ void Session::refuse(const base::Error& error) {
   close(error.message.c_str());
 }
 
-/// What makes every client happy: the plugin it answered for decides. Who took the greeting's is in. MySQL's own shell
-/// (it has no mysql_native_password since 9.0) sends nothing for it and waits to be asked by its caching_sha2_password.
+/// What makes every client happy: the plugin that it answered for decides. Who took the greeting's, or sends clear text
+/// at once, is in. MySQL's own shell (which has no mysql_native_password since 9.0) sends nothing for the greeting's
+/// and waits to be asked by its caching_sha2_password.
 void Session::on_login(base::ByteView payload) {
   auto parsed = protocol::parse_login(payload, offered);
   auto* login = std::get_if<protocol::Login>(&parsed);
@@ -164,11 +165,12 @@ void Session::on_login(base::ByteView payload) {
   capabilities_ = login->capabilities;
   caller_.user = login->user;
   caller_.schema = login->schema;
-  if ((capabilities_ & cap::plugin_auth) == 0 || login->plugin.empty() || login->plugin == native) return logged_in();
+  const bool asks_nothing = (capabilities_ & cap::plugin_auth) == 0 || login->plugin.empty();
+  if (asks_nothing || login->plugin == native || login->plugin == "mysql_clear_password") return logged_in();
+  switched_to_sha2_ = login->plugin == caching_sha2 || login->plugin == "sha256_password";
   base::Bytes out;
   protocol::write_auth_switch(
-      out, protocol::make_auth_switch(login->plugin == caching_sha2 ? caching_sha2 : native, protocol::make_nonce()));
-  switched_to_sha2_ = login->plugin == caching_sha2;
+      out, protocol::make_auth_switch(switched_to_sha2_ ? caching_sha2 : native, protocol::make_nonce()));
   state_ = State::switched;
   send(out);
 }
@@ -210,6 +212,7 @@ void Session::on_command(base::ByteView payload) {
       return send(eof);
     }
     case command::statistics:
+      return send(base::bytes_of(statistics()));
       return send(base::bytes_of("wye " + context_.version));
     case command::close_statement:
     case command::send_long_data:
@@ -217,6 +220,12 @@ void Session::on_command(base::ByteView payload) {
     default:
       return send_error({1047, "08S01", "The admin console knows COM_QUERY only"});
   }
+}
+
+/// Shells take the first number for seconds.
+std::string Session::statistics() const {
+  const auto up = std::chrono::duration_cast<base::seconds>(context_.now() - context_.started).count();
+  return "Uptime: " + std::to_string(up) + "  wye " + context_.version;
 }
 
 void Session::query(base::ByteView text) {

@@ -42,6 +42,7 @@ class Session final : public net::StreamOwner, public std::enable_shared_from_th
   // commands
   void on_command(base::ByteView payload);
   void query(base::ByteView text);
+  std::string statistics() const;
   void answer(const Answer& answer);
   // answers
   void send(base::ByteView payload);

@@ -58,6 +58,19 @@ TEST_CASE("any name and password of any plugin gets in") {
     CHECK(is_ok(client.receive()));
     CHECK(client.query("SHOW READINESS").rows.size() == 1);
   }
+  SECTION("clear text is taken at once") {
+    Client client{wye.socket};
+    CHECK(is_ok(client.log_in("mysql_clear_password", Bytes{'p', 'w', 0})));
+  }
+  SECTION("sha256_password belongs to clients that know caching_sha2_password, too") {
+    Client client{wye.socket};
+    const auto asked = client.log_in("sha256_password");
+    REQUIRE(asked);
+    CHECK(std::get<protocol::AuthSwitch>(protocol::parse_auth_switch(*asked)).plugin == "caching_sha2_password");
+    client.send(3, Bytes(32, 9));
+    CHECK(client.receive() == Bytes{0x01, 0x03});
+    CHECK(is_ok(client.receive()));
+  }
   SECTION("another plugin is asked for a native answer") {
     Client client{wye.socket};
     const auto asked = client.log_in("client_ed25519");
@@ -265,6 +278,10 @@ TEST_CASE("commands other than COM_QUERY") {
   CHECK(client.query("SELECT DATABASE()").rows[0][0] == "sho");
   CHECK_FALSE(client.command({0x1f}).error);  // RESET_CONNECTION
   CHECK_FALSE(client.query("SELECT DATABASE()").rows[0][0]);
+  client.send(0, Bytes{0x09});  // STATISTICS
+  const auto statistics = client.receive();
+  REQUIRE(statistics);
+  CHECK(base::chars_of(*statistics).starts_with("Uptime: "));
   CHECK_FALSE(client.command({0x1b, 0, 0}).error);  // SET_OPTION
   client.send(0, Bytes{0x19, 1, 0, 0, 0});          // STMT_CLOSE has no answer
   for (const std::uint8_t unknown : Bytes{0x04, 0x11, 0x12, 0x16, 0x17, 0x1e, 0xfa, 0xff}) {
