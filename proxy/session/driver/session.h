@@ -125,6 +125,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void plain(protocol::Expect expect);
   void explain_route(std::string_view sql);
   bool transaction_is_broken();
+  sql::Dialect dialect() const;
+  void note_statement();
   // session_run.cc
   void route_and_run();
   void run_on_primary(routing::Reason reason);
@@ -132,6 +134,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void run_on(pool::Backend& backend);
   void send_state(pool::Backend& backend, const std::string& schema);
   void send_statement(pool::Backend& backend);
+  void leave_transaction_elsewhere();
   void pump_upload();
   void finish(bool failed);
   void run_again(routing::Reason reason, metrics::Retry kind);

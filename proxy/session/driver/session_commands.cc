@@ -21,6 +21,25 @@ enum Command : std::uint8_t {
   com_stmt_close = 0x19, com_stmt_reset = 0x1a, com_set_option = 0x1b, com_stmt_fetch = 0x1c, com_reset_connection = 0x1f,
 };
 
+bool is_system_schema(const std::string& schema) {
+  std::string lower;
+  for (const char c : schema) lower += static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  return lower == "mysql" || lower == "information_schema" || lower == "performance_schema" || lower == "sys";
+}
+
+metrics::Pin metric_of(Pin pin) {
+  switch (pin) {
+    case Pin::temporary_table: return metrics::Pin::temporary_table;
+    case Pin::lock_tables: return metrics::Pin::lock_tables;
+    case Pin::xa: return metrics::Pin::xa;
+    case Pin::handler: return metrics::Pin::handler;
+    case Pin::sticky_setting:
+    case Pin::untracked_setting: return metrics::Pin::session_variable;
+    case Pin::next_transaction: return metrics::Pin::set_transaction;
+    default: return metrics::Pin::unknown;
+  }
+}
+
 const base::Error unknown_command{1047, "08S01", "Unknown command"};
 const base::Error malformed{1835, "HY000", "Malformed communication packet."};
 
@@ -112,12 +131,30 @@ bool Session::transaction_is_broken() {
   return true;
 }
 
-void Session::query() {
+sql::Dialect Session::dialect() const {
   sql::Dialect dialect;
   dialect.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   dialect.version = context_.greeting_version.number;
   session_.fill(dialect);
-  facts_ = sql::classify(command_text(), dialect);
+  return dialect;
+}
+
+/// What the statement does to the session that no tracker reports.
+void Session::note_statement() {
+  const auto before = session_.pinned();
+  session_.before(facts_);
+  if (before == Pin::none && session_.pinned() != Pin::none) context_.metrics.pins[metric_of(session_.pinned())].add();
+  primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
+                   (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
+  // Names without a schema mean the session's, which the classifier does not know.
+  if (facts_.replica_ok && facts_.has(sql::fx_mentions_table) && is_system_schema(session_.schema)) {
+    facts_.replica_ok = false;
+    facts_.why = sql::Why::system_schema;
+  }
+}
+
+void Session::query() {
+  facts_ = sql::classify(command_text(), dialect());
   if (!upload_.complete()) {
     // The end is not seen. What it could do to the session stays on the primary, for good where it could be anything.
     facts_.replica_ok = false;
@@ -130,9 +167,7 @@ void Session::query() {
   }
   if (facts_.has(sql::fx_explain_route)) return explain_route(command_text());
   if (transaction_is_broken()) return;
-  session_.before(facts_);
-  primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
-                   (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
+  note_statement();
   expect_ = protocol::Expect::query;
   route_and_run();
 }
@@ -145,11 +180,7 @@ void Session::prepare() {
     return fail({1461, "42000", "Can't create more than max_prepared_stmt_count statements (current value: " + std::to_string(PreparedStatements::most) + ")"});
   statement_ = &prepared_.add(std::string(command_text()));
   statement_->schema = session_.schema;
-  sql::Dialect dialect;
-  dialect.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  dialect.version = context_.greeting_version.number;
-  session_.fill(dialect);
-  statement_->facts = sql::classify(statement_->text, dialect);
+  statement_->facts = sql::classify(statement_->text, dialect());
   facts_ = statement_->facts;
   expect_ = protocol::Expect::prepare;
   route_and_run();
@@ -165,9 +196,7 @@ void Session::execute() {
   if (!note_types(command_payload(), *statement_)) return fail(malformed);
   facts_ = statement_->facts;
   if (transaction_is_broken()) return;
-  session_.before(facts_);
-  primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
-                   (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
+  note_statement();
   if (in.u8() != 0 && in.ok()) facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
   expect_ = protocol::Expect::query;
   if (statement_->fixed) {
@@ -265,11 +294,7 @@ void Session::explain_route(std::string_view text) {
   const auto at = std::search(text.begin(), text.end(), "route", "route" + 5, [](char a, char b) { return (a | 0x20) == b; });
   std::string_view sql = text.substr(static_cast<std::size_t>(at - text.begin()));
   sql.remove_prefix(std::min<std::size_t>(5, sql.size()));
-  sql::Dialect dialect;
-  dialect.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  dialect.version = context_.greeting_version.number;
-  session_.fill(dialect);
-  const auto facts = sql::classify(sql, dialect);
+  const auto facts = sql::classify(sql, dialect());
   routing::SessionView view;
   session_.fill(view);
   view.transaction_server = transaction_server_;

@@ -118,6 +118,7 @@ void Session::run_on(pool::Backend& backend) {
 void Session::send_statement(pool::Backend& backend) {
   first_ = true;
   passed_ = failed_ = false;
+  leave_transaction_elsewhere();
   was_in_transaction_ = session_.in_transaction();
   sent_ = context_.loop.now();
   ++attempts_;
@@ -153,6 +154,18 @@ void Session::send_statement(pool::Backend& backend) {
   } else if (expect_ == protocol::Expect::nothing) {
     finish(false);
   }
+}
+
+/// A statement that ends a READ ONLY transaction on a replica by itself (BEGIN, DDL) runs on another server: what is left of that
+/// transaction would show its old snapshot to later reads.
+void Session::leave_transaction_elsewhere() {
+  if (!session_.in_transaction() || !transaction_server_ || *transaction_server_ == server_) return;
+  if (auto* backend = held(*transaction_server_); backend != nullptr && backend->key().to_replica) {
+    held_.erase(std::find(held_.begin(), held_.end(), backend));
+    context_.pool.discard(*backend);
+  }
+  session_.transaction_lost();
+  transaction_server_.reset();
 }
 
 /// The rest of a long command: to its server, or nowhere when the command was refused or already answered.
