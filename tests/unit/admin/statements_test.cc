@@ -1,8 +1,11 @@
 // What the statements answer. No sockets: run_statement() replies to a function.
 #include "proxy/admin/statements.h"
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
+#include <sstream>
 
 #include "proxy/admin/tables.h"
 #include "tests/unit/catch.h"
@@ -252,5 +255,24 @@ TEST_CASE_METHOD(Fixture, "what clients say by themselves") {
                            "USE shop", "SET @@session.autocommit = OFF"}) {
     CAPTURE(text);
     CHECK(std::holds_alternative<base::Ok>(run(text)));
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "docs/ADMIN.md has each statement, and the columns of each table") {
+  std::ostringstream text;
+  text << std::ifstream{std::filesystem::path{WYE_TEST_DATA} / "../../../docs/ADMIN.md"}.rdbuf();
+  const std::string docs = text.str();
+  for (const auto& row : table("HELP").rows) {
+    CAPTURE(*row[0]);
+    CHECK(docs.find("`" + *row[0] + "`") != std::string::npos);
+  }
+  config::Config config;
+  context.config = &config;
+  for (const std::string words :
+       {"SHOW SERVERS", "SHOW REPLICATION", "SHOW ROUTES", "SHOW PINS", "SHOW SETTINGS", "SHOW READINESS"}) {
+    for (const auto& column : table(words).columns) {
+      CAPTURE(words, column);
+      CHECK(docs.find("`" + column + "`") != std::string::npos);
+    }
   }
 }
