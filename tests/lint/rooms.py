@@ -35,7 +35,7 @@ OWNERS = [  # (included header, rooms that may)
     (r'CLI/', {'proxy/cli', 'proxy'}),
     (r'sqlite3\.h', {'proxy/admin'}),
 ]
-IO_HEADERS = r'sys/socket\.h|netinet/|arpa/|netdb\.h|sys/un\.h|poll\.h|sys/epoll\.h|fcntl\.h|fstream|thread|mutex'
+IO_HEADERS = r'sys/socket\.h|netinet/|arpa/|netdb\.h|sys/un\.h|poll\.h|sys/epoll\.h|fcntl\.h|fstream'
 CLOCKS = r'\b(?:steady_clock|system_clock|high_resolution_clock)::now\(|\bclock_gettime\(|\bgettimeofday\(|\btime\((?:nullptr|NULL|0)\)'
 MACHINE = re.compile(r'(?<![\w./~}-])/(?:work|root|home/\w+|Users)/\w')
 NAP = re.compile(r'\bsleep_for\(|\bu?sleep\(|^\s*sleep [\d.]|\btime\.sleep\(')
