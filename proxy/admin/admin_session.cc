@@ -267,7 +267,7 @@ void Session::send_error(const base::Error& error) {
   send(payload);
 }
 
-/// Nothing else is unsent here: a client that has not taken its last answer is not read from.
+/// Not much else is unsent here: a client that has not taken its last answers is not read from.
 void Session::send_table(const protocol::Table& table) {
   std::size_t cells = 0;
   for (const auto& row : table.rows) {

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
+#include <random>
 
 #include "tests/unit/admin/console_client.h"
 #include "tests/unit/catch.h"
@@ -236,6 +237,29 @@ TEST_CASE("bad commands end the connection with an error") {
   CHECK(ends_with(1, {0x0e}) == 1156);
   CHECK(ends_with(0, {}) == 1835);
   CHECK(ends_with(0, Bytes((std::size_t{1} << 20) + 1, 'x')) == 1153);
+}
+
+TEST_CASE("garbage, and connections that break off anywhere, harm nobody else") {
+  Running wye{plain()};
+  Client other{wye.socket};
+  REQUIRE(other.logged_in());
+  std::mt19937 random{20261120};
+  const Bytes login = Client::login_packet("mysql_native_password", Bytes(20, 1), Client::usual);
+  for (int i = 0; i < 300; ++i) {
+    Client client{wye.socket};
+    REQUIRE(client.connected);
+    if (random() % 2 == 0) client.logged_in();
+    Bytes packet;
+    Bytes payload = random() % 2 == 0 ? login : Bytes(random() % 300);
+    for (std::size_t flips = random() % 20; flips > 0 && !payload.empty(); --flips)
+      payload[random() % payload.size()] = static_cast<std::uint8_t>(random());
+    protocol::write_packet(packet, static_cast<std::uint8_t>(random() % 2), payload);
+    packet.resize(1 + random() % packet.size());
+    client.send_raw(packet);
+  }
+  CHECK(other.query("SELECT 1").rows.size() == 1);
+  Client after{wye.socket};
+  CHECK(after.logged_in());
 }
 
 TEST_CASE("a packet of 1 MiB is read, in whatever pieces it comes") {
