@@ -3,11 +3,14 @@
 #include <sys/syscall.h>
 
 #include <condition_variable>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <random>
 
 #include "tests/unit/admin/console_client.h"
+#include "tests/unit/admin/running_console.h"
 #include "tests/unit/catch.h"
 
 using namespace wye;
