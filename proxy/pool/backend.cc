@@ -104,7 +104,8 @@ std::string Backend::settings_sql() const {
   std::string sql = "SET SESSION session_track_system_variables='*',SESSION session_track_schema=1,SESSION session_track_state_change=1";
   if (!mariadb_) sql += ",SESSION session_track_gtids='OWN_GTID'";
   // MariaDB lets a privileged account write on a read_only server.
-  if (key_.to_replica) sql += mariadb_ ? ",SESSION tx_read_only=1" : ",SESSION transaction_read_only=1";
+  // autocommit=1 whatever the server's default: a read here must not open a transaction that nobody ends.
+  if (key_.to_replica) sql += mariadb_ ? ",SESSION tx_read_only=1,SESSION autocommit=1" : ",SESSION transaction_read_only=1,SESSION autocommit=1";
   return sql;
 }
 

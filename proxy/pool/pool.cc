@@ -94,6 +94,7 @@ void Pool::release(Backend& backend) {
   if (role_changed(backend) || !backend.idle()) return discard(backend);
   backend.set_holder(this);
   backend.touch(loop_.now());
+  backend.stream().resume_reading();  // it may have been paused for a slow client
   backend.reset_before_next();
   serve_waiting(backend.key().server);
 }

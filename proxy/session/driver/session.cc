@@ -16,6 +16,7 @@ metrics::SessionState gauge_of(std::size_t state_index) {
   }
 }
 constexpr std::size_t closed_index = 6;
+constexpr base::milliseconds last_words{10'000};
 
 }  // namespace
 
@@ -54,6 +55,10 @@ void Session::send(base::ByteView payload, std::uint8_t sequence) {
 }
 
 void Session::fail(const base::Error& error) {
+  if (command_.size() > 4 && command_[4] == 0x18 && statement_ != nullptr) {
+    statement_->lost = error;  // SEND_LONG_DATA has no answer: the EXECUTE gets the error
+    return;
+  }
   base::Bytes payload;
   protocol::write_err(payload, {error.code, error.state, error.message});
   send(payload, answer_sequence_);
@@ -69,6 +74,8 @@ void Session::done() {
 
 void Session::protocol_error(metrics::ProtocolError kind, const base::Error& error) {
   context_.metrics.protocol_errors[kind].add();
+  if (const auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && !login->change_user)
+    context_.metrics.sessions_total[metrics::SessionResult::login_failed].add();
   log::info("protocol_error", {{"session", id_}, {"client", peer_}, {"error", error.message}});
   fail(error);
   close(error.message.c_str());
@@ -112,7 +119,11 @@ void Session::close(const char* why) {
   context_.reap(id_);
 }
 
-void Session::on_closed(const char* why) { close(why); }
+void Session::on_closed(const char* why) {
+  if (const auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && !login->change_user)
+    context_.metrics.sessions_total[metrics::SessionResult::login_failed].add();
+  close(why);
+}
 
 void Session::on_bytes(std::span<std::uint8_t> bytes) {
   in_.append(bytes);
@@ -129,6 +140,7 @@ void Session::on_bytes(std::span<std::uint8_t> bytes) {
 
 void Session::on_drained() {
   for (auto* backend : held_) backend->stream().resume_reading();
+  if (std::holds_alternative<Idle>(state_)) next_command();
 }
 
 void Session::on_backend_drained(pool::Backend&) {
@@ -147,8 +159,14 @@ std::string Session::servers_in_words() const {
   return words;
 }
 
+void Session::close_when_sent() {
+  close_at_ = context_.loop.now() + last_words;
+  client_->close_after_flush();
+}
+
 void Session::tick() {
   const auto now = context_.loop.now();
+  if (close_at_ && now > *close_at_) return close("its last answer was not taken");
   if (const auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && now > login->deadline) {
     context_.metrics.sessions_total[metrics::SessionResult::login_timeout].add();
     context_.metrics.protocol_errors[metrics::ProtocolError::login_timeout].add();
@@ -185,6 +203,7 @@ void Session::on_topology() {
     if (login->pending == LoggingIn::Pending::verdict) return verify();
     return;
   }
+  leave_frozen_replica();
   if (std::holds_alternative<Holding>(state_) && context_.topology->primary) to_primary_ ? run_on_primary(reason_) : route_and_run();
 }
 

@@ -120,6 +120,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void long_data();
   void close_statement();
   void reset_statement();
+  void fetch();
   void reset_connection();
   void init_db();
   void plain(protocol::Expect expect);
@@ -135,6 +136,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void send_state(pool::Backend& backend, const std::string& schema);
   void send_statement(pool::Backend& backend);
   void leave_transaction_elsewhere();
+  void leave_frozen_replica();
   void pump_upload();
   void finish(bool failed);
   void run_again(routing::Reason reason, metrics::Retry kind);
@@ -153,6 +155,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void send(base::ByteView payload, std::uint8_t sequence);
   void fail(const base::Error& error);   // ERR as the answer to the command
   void done();                           // OK as the answer to the command
+  void close_when_sent();  // after the last words went out, or a little later without
   void protocol_error(metrics::ProtocolError kind, const base::Error& error);
   void release_all(bool clean);
   std::string servers_in_words() const;
@@ -174,6 +177,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   base::Buffer in_;
   // the account
   std::uint32_t capabilities_ = 0;
+  std::uint32_t client_flags_ = 0;  // those of them that its backend connections share
+  std::optional<base::TimePoint> close_at_;  // the last words must be out by then
   AccountPtr account_;
   std::unique_ptr<AccountLookup> lookup_;
   // what is remembered of the session

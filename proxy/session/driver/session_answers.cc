@@ -101,7 +101,11 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   if (primary && mariadb && (facts_.kind == sql::Kind::call || facts_.several)) context_.frontier.unreported_commit(base::Clock::now());
   session_.apply(ok, command_[4] == 0x03 || command_[4] == 0x17 ? &facts_ : nullptr, primary);
-  if (auto* backend = held(server_)) session_.adopt(backend->state());
+  auto* backend = held(server_);
+  if (backend == nullptr) return;
+  session_.adopt(backend->state());
+  // The client has set trackers of its own. Without wye's, commits would go unseen: they are set again ahead of the next statement.
+  if (session_.take_tracker_change()) backend->settings_lost();
 }
 
 void Session::note_error(const protocol::ErrInfo& err) {
@@ -127,13 +131,8 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
   }
   if (!upload_.complete()) {
     // The server answered before it had everything and reads no further; it closes. So does a server seen directly.
-    client_->close_after_flush();
+    close_when_sent();
     return finish_unread();
-  }
-  const bool odd_replica = backend != nullptr && backend->key().to_replica && facts_.has(sql::fx_autocommit);
-  if (odd_replica) {  // autocommit was switched inside a READ ONLY transaction: this connection no longer reads what is new
-    held_.erase(std::find(held_.begin(), held_.end(), backend));
-    context_.pool.discard(*backend);
   }
   finish(tracker.failed());
 }
@@ -194,7 +193,10 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
 
 void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, bool server_said_so) {
   context_.pool.forget(backend);
-  const auto kind = server_said_so ? metrics::BackendError::login : backend.since() == base::TimePoint{} ? metrics::BackendError::connect_refused : metrics::BackendError::closed;
+  const auto kind = server_said_so ? metrics::BackendError::login
+                    : error.code == 2003 ? metrics::BackendError::connect_refused
+                    : error.code == 2027 ? metrics::BackendError::protocol
+                                         : metrics::BackendError::closed;
   context_.metrics.server(backend.key().server).errors[kind].add();
   if (auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && held(backend.key().server) != &backend) {
     if (login->verifying) login_failed_at_server(error, server_said_so);
@@ -207,6 +209,20 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
   log::info("backend_lost", {{"session", id_}, {"server", server(backend.key().server).name}, {"running", running}, {"error", error.message}});
   if (running && backend.key().server == server_) return statement_lost(backend, error);
   lost_while_idle(backend.key());
+}
+
+/// A replica that stopped answering holds a read up: another server runs it.
+void Session::leave_frozen_replica() {
+  const bool waiting = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
+  auto* backend = waiting ? held(server_) : nullptr;
+  if (backend == nullptr || !backend->key().to_replica || server(server_).state != topology::State::offline) return;
+  if (was_in_transaction_ || !can_run_again()) return;
+  held_.erase(std::find(held_.begin(), held_.end(), backend));
+  backend->orphan(*this);
+  backend->orphan(ahead_);
+  backend->orphan(preparer_);
+  context_.pool.discard(*backend);
+  run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
 }
 
 /// The connection that the statement waits for could not be had. Nothing was written.
@@ -236,8 +252,8 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
   if (!replica) context_.frontier.unreported_commit(base::Clock::now());
   const bool read_only = facts_.kind == sql::Kind::read && !transaction;
   fail({2013, "HY000", error.message + (replica || read_only ? "" : ": the outcome of the statement is unknown, it was not sent again")});
-  if (!replica && primary_state_) return client_->close_after_flush();
-  if (!upload_.complete() && !replica) return client_->close_after_flush();
+  if (!replica && primary_state_) return close_when_sent();
+  if (!upload_.complete() && !replica) return close_when_sent();
   finish(true);
 }
 

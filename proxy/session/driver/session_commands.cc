@@ -51,6 +51,11 @@ void Session::next_command() {
   dispatching_ = true;
   while (std::holds_alternative<Idle>(state_)) {
     if (!upload_.complete()) pump_upload();  // the rest of a command that was refused
+    // A client that does not take its answers is asked for no more commands: on_drained() goes on.
+    if (client_->congested()) {
+      client_->pause_reading();
+      break;
+    }
     if (!upload_.complete() || !take_command()) {
       if (!std::holds_alternative<Closed>(state_)) client_->resume_reading();
       break;
@@ -103,6 +108,7 @@ void Session::dispatch() {
     case com_stmt_send_long_data: return long_data();
     case com_stmt_close: return close_statement();
     case com_stmt_reset: return reset_statement();
+    case com_stmt_fetch: return fetch();
     case com_init_db: return init_db();
     case com_ping: return done();
     case com_reset_connection: return reset_connection();
@@ -193,15 +199,27 @@ void Session::execute() {
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
   if (statement_ == nullptr)
     return fail({1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_execute"});
-  if (!note_types(command_payload(), *statement_)) return fail(malformed);
+  if (!note_types(command_payload(), *statement_)) {
+    context_.metrics.protocol_errors[metrics::ProtocolError::malformed].add();
+    return fail(malformed);
+  }
   facts_ = statement_->facts;
   if (transaction_is_broken()) return;
   note_statement();
   if (in.u8() != 0 && in.ok()) facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
   expect_ = protocol::Expect::query;
+  if (statement_->lost) {
+    fail(*statement_->lost);
+    statement_->lost.reset();
+    return;
+  }
   if (statement_->fixed) {
     const auto there = *statement_->fixed;
     statement_->fixed.reset();
+    whole_ = false;  // its long data is on that connection only
+    auto* backend = held(there);
+    if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
+      return fail({2013, "HY000", "The parameter data sent ahead was lost with the connection to " + server(there).name});
     reason_ = is_primary(there) ? routing::Reason::write : routing::Reason::replica_read;
     return obtain(there);
   }
@@ -251,6 +269,22 @@ void Session::reset_statement() {
   if (backend == nullptr || !backend->state().prepared.contains(statement_->key)) return done();  // nothing there to reset
   expect_ = protocol::Expect::ok_or_err;
   obtain(*where);
+}
+
+/// Rows of an open cursor: they are where the EXECUTE opened it.
+void Session::fetch() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  statement_ = in.ok() ? prepared_.find(id) : nullptr;
+  auto* backend = statement_ != nullptr && statement_->last ? held(*statement_->last) : nullptr;
+  if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
+    return fail({1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_fetch"});
+  facts_ = statement_->facts;
+  expect_ = protocol::Expect::rows;
+  whole_ = false;
+  reason_ = routing::Reason::pinned;
+  obtain(*statement_->last);
 }
 
 void Session::reset_connection() {

@@ -71,7 +71,8 @@ void Session::greet() {
 void Session::login_bytes() {
   while (auto* login = std::get_if<LoggingIn>(&state_)) {
     if (login->verifying || !login->greeted) {
-      if (in_.size() > max_login_packet) close("too much before the login was over");
+      if (in_.size() > max_login_packet)
+        protocol_error(metrics::ProtocolError::unexpected_packet, {1047, "08S01", "Unexpected packet during authentication"});
       return;
     }
     const auto framed = protocol::next_packet(in_.data(), max_login_packet);
@@ -123,6 +124,7 @@ void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) 
   }
   client_->limit_reads(SIZE_MAX);
   capabilities_ = request->capabilities & announced;
+  client_flags_ = capabilities_ & passed_on;
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
   LoginFlow::Setup setup;
@@ -188,7 +190,7 @@ void Session::verify() {
   if (!where) return;
   server_ = *where;
   pool::Wanted wanted;
-  wanted.key = {*where, !is_primary(*where), account_, capabilities_ & passed_on, session_.collation};
+  wanted.key = {*where, !is_primary(*where), account_, client_flags_, session_.collation};
   wanted.schema = session_.schema;
   wanted.new_login = true;
   context_.pool.acquire(wanted, *this);

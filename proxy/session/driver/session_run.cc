@@ -29,8 +29,7 @@ void Session::route_and_run() {
       {facts_, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()});
   if (!route) {
     fail(route.error());
-    if (std::holds_alternative<Holding>(state_)) finish(true);
-    return;
+    return finish(true);
   }
   reason_ = route->reason;
   if (!route->server) return hold("no primary");
@@ -60,8 +59,7 @@ void Session::obtain(topology::ServerId id) {
     context_.pool.discard(*backend);
   }
   pool::Wanted wanted;
-  wanted.key = {id, !is_primary(id), account_, held_.empty() ? capabilities_ : held_.front()->key().client_flags, session_.collation};
-  if (held_.empty()) wanted.key.client_flags &= protocol::cap::found_rows | protocol::cap::ignore_space | protocol::cap::interactive | protocol::cap::multi_statements | protocol::cap::can_handle_expired_passwords;
+  wanted.key = {id, !is_primary(id), account_, client_flags_, session_.collation};
   wanted.schema = session_.schema;
   become(Acquiring{context_.loop.now() + context_.config.pool.acquire_timeout});
   if (auto* backend = context_.pool.acquire(wanted, *this)) on_backend_ready(*backend);

@@ -21,6 +21,7 @@ struct PreparedStatement {
   std::uint16_t parameters = 0, columns = 0;
   Bytes types;                // as the client last bound them; empty: never
   std::optional<topology::ServerId> fixed;  // SEND_LONG_DATA went there; until the EXECUTE or RESET
+  std::optional<base::Error> lost;          // SEND_LONG_DATA failed: the next EXECUTE says so
   std::optional<topology::ServerId> last;   // where it was executed last
 };
 

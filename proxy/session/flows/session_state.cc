@@ -14,7 +14,7 @@ const char* name(Pin pin) {
 
 bool moves_by_itself(std::string_view variable) {
   static constexpr std::string_view names[] = {
-      "autocommit",  "error_count",      "gtid_next",        "identity",          "insert_id",
+      "error_count",      "gtid_next",        "identity",          "insert_id",
       "in_transaction",                "last_gtid",        "last_insert_id",   "proxy_user",        "pseudo_slave_mode",
       "pseudo_replica_mode",           "pseudo_thread_id", "rand_seed1",       "rand_seed2",        "skip_replication",
       "sql_log_bin",                   "statement_id",     "timestamp",        "transaction_read_only", "tx_read_only",
@@ -74,14 +74,14 @@ std::string assignment(std::string_view variable, std::string_view value, bool n
 
 }  // namespace
 
-void SessionState::set_variable(std::string_view variable, std::string_view value) {
+void SessionState::set_variable(std::string_view variable, std::string_view value, bool from_primary) {
   if (variable.starts_with("session_track_")) {
-    // The client wants trackers of its own; wye needs its settings. Kept apart until clients' trackers are filtered by name.
-    wants_trackers_ = true;
-    pin(Pin::sticky_setting);
+    tracker_change_ = true;
     return;
   }
-  if (moves_by_itself(variable) && variable != "transaction_read_only" && variable != "tx_read_only") return;
+  // transaction_read_only is the session's only where wye has not set it itself.
+  const bool read_only = variable == "transaction_read_only" || variable == "tx_read_only";
+  if (moves_by_itself(variable) && !(read_only && from_primary)) return;
   auto [it, inserted] = variables_.try_emplace(std::string(variable), value);
   if (!inserted && it->second == value) return;
   it->second = std::string(value);
@@ -101,15 +101,16 @@ void SessionState::apply_status(std::uint16_t status, bool from_primary) {
 
 void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary) {
   const bool had_next = next_transaction_;
-  apply_status(ok.status, from_primary);
-  if (facts != nullptr && facts->has(sql::Effect::fx_next_transaction)) next_transaction_ = had_next;
+  apply_status(ok.status, from_primary || (facts != nullptr && facts->has(sql::Effect::fx_autocommit)));
+  // SET and USE begin no transaction, so they do not use up what SET TRANSACTION said of the next one.
+  if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use)) next_transaction_ = had_next;
   if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables) && pin_ == Pin::lock_tables) pin_ = Pin::none;
   bool named = false, state_changed = false;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     switch (item.type) {
       case protocol::TrackerType::system_variable:
         named = true;
-        if (from_primary) set_variable(item.name, item.value);
+        set_variable(item.name, item.value, from_primary);
         break;
       case protocol::TrackerType::schema:
         named = true;
@@ -138,7 +139,7 @@ void SessionState::reset() {
   ++version_;
   status_ = protocol::status::autocommit;
   pin_ = Pin::none;
-  next_transaction_ = wants_trackers_ = false;
+  next_transaction_ = tracker_change_ = false;
 }
 
 std::string SessionState::difference(ConnectionState& connection) const {

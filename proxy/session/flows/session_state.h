@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "proxy/protocol/response_tracker.h"
 #include "proxy/routing/route.h"
@@ -73,20 +74,21 @@ class SessionState {
   Pin pinned() const { return pin_; }
   std::uint16_t status() const { return status_; }
   bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
-  bool wants_trackers() const { return wants_trackers_; }
+  /// Once after the client has set session_track_*.
+  bool take_tracker_change() { return std::exchange(tracker_change_, false); }
   const Variables& variables() const { return variables_; }
 
   void fill(routing::SessionView& view) const;
   void fill(sql::Dialect& dialect) const;
 
  private:
-  void set_variable(std::string_view variable, std::string_view value);
+  void set_variable(std::string_view variable, std::string_view value, bool from_primary);
   Variables variables_;
   std::uint64_t version_ = 1;
   std::uint16_t status_ = protocol::status::autocommit;
   Pin pin_ = Pin::none;
   bool next_transaction_ = false;
-  bool wants_trackers_ = false;
+  bool tracker_change_ = false;
 };
 
 /// Session variables that change by themselves, or that only make sense on the connection where they were set: never replayed.
