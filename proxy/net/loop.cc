@@ -12,7 +12,7 @@
 namespace wye::net {
 
 Loop::Loop()
-    : now_(base::Clock::now()), scratch_(std::make_unique<std::array<std::uint8_t, std::size_t{64} * 1024>>()) {
+    : scratch_(std::make_unique<std::array<std::uint8_t, std::size_t{64} * 1024>>()) {
   static std::once_flag threads;
   std::call_once(threads, [] { evthread_use_pthreads(); });
   base_ = event_base_new();
@@ -30,8 +30,8 @@ Loop::~Loop() {
 
 void Loop::run() {
   stopping_ = false;
+  end_turn();  // what was written and deferred before: no event would bring it up
   while (!stopping_) {
-    // now() is read after the wait, not before: a deadline computed from a stale clock would fire early.
     event_base_loop(base_, EVLOOP_ONCE);
     end_turn();
   }
@@ -40,7 +40,6 @@ void Loop::run() {
 void Loop::stop() { event_active(wake_, EV_READ, 0); }
 
 void Loop::end_turn() {
-  now_ = base::Clock::now();
   // flush() may make others dirty (a drained stream resumes its peer), so index, not iterator.
   for (std::size_t i = 0; i < dirty_.size(); ++i) {
     if (dirty_[i] != nullptr) dirty_[i]->flush();

@@ -27,7 +27,7 @@ class Loop {
   void stop();  // any thread; wakes the loop
 
   event_base* base() { return base_; }
-  base::TimePoint now() const { return now_; }  // of this turn
+  base::TimePoint now() const { return base::Clock::now(); }
   /// Runs after this turn's writes. For reaping what is still on the call stack.
   void defer(std::function<void()> task);
   /// What was deferred until now. An owner that ends calls it while those that the tasks speak of still live; the destructor drops the rest.
@@ -43,7 +43,6 @@ class Loop {
   event_base* base_;
   event* wake_ = nullptr;
   bool stopping_ = false;
-  base::TimePoint now_;
   std::vector<Stream*> dirty_;
   std::vector<std::function<void()>> deferred_;
   std::unique_ptr<std::array<std::uint8_t, 64 * 1024>> scratch_;

@@ -144,8 +144,9 @@ int listen_unix(const std::string& path, unsigned mode, std::string& error) {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail_with(fd, error);
   // A socket that nobody listens on is left over from a crash; one that answers belongs to a running wye.
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool taken = probe >= 0 && ::connect(probe, reinterpret_cast<const sockaddr*>(&un), sizeof un) == 0;
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const bool taken =
+      probe >= 0 && (::connect(probe, reinterpret_cast<const sockaddr*>(&un), sizeof un) == 0 || errno == EAGAIN);
   if (probe >= 0) ::close(probe);
   if (taken) {
     errno = EADDRINUSE;

@@ -52,6 +52,7 @@ void Stream::on_event(short what) {
     connecting_ = false;
     want_write(false);
     event_add(read_event_, nullptr);
+    if (!out_.empty() || closing_) schedule();
     owner_.on_connected();
     return;
   }
@@ -229,8 +230,6 @@ void Stream::close_after_flush() {
 void Stream::close() {
   if (fd_ < 0) return;
   if (!connecting_ && !out_.empty()) {
-    const int fd = fd_;
-    fd_ = fd;
     // Best effort, never blocks: a refusal should reach the client.
     if (ssl_ == nullptr) {
       [[maybe_unused]] const auto n = ::send(fd_, out_.data().data(), out_.size(), MSG_NOSIGNAL);

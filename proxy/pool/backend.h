@@ -130,7 +130,7 @@ class Backend final : public net::StreamOwner {
   void send_login_packet(std::uint8_t sequence, ByteView payload, bool secret);
   // backend.cc
   void prologue();
-  std::string settings_sql() const;
+  std::string settings_sql(bool after_reset) const;
   void lost(const Error& error, bool server_said_so);
   void malformed(const char* why);
   struct Cutter;

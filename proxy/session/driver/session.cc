@@ -15,6 +15,15 @@ metrics::SessionState gauge_of(std::size_t state_index) {
     default: return metrics::SessionState::active;
   }
 }
+/// Statement text for the console. What may hold a password (CREATE USER, SET PASSWORD, CHANGE MASTER ...) is shown by its verb only.
+std::string shown(std::string_view text) {
+  const auto holds = [&](std::string_view word) {
+    return std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; }) != text.end();
+  };
+  if (holds("IDENTIFIED") || holds("PASSWORD")) return std::string(text.substr(0, text.find_first_of(" \t\n"))) + " ... (hidden)";
+  return std::string(text.substr(0, 1024));
+}
+
 constexpr std::size_t closed_index = 6;
 constexpr base::milliseconds last_words{10'000};
 
@@ -224,9 +233,9 @@ Session::Row Session::row() const {
   row.pinned_by = session_.pinned() == Pin::none ? "" : name(session_.pinned());
   row.transaction = !session_.in_transaction() ? "" : transaction_server_ && !is_primary(*transaction_server_) ? "read only" : "read write";
   if (active && command_.size() > 5 && (command_[4] == 0x03 || command_[4] == 0x16)) {
-    row.statement = std::string(command_text().substr(0, 1024));
+    row.statement = shown(command_text());
   } else if (active && statement_ != nullptr) {
-    row.statement = statement_->text.substr(0, 1024);
+    row.statement = shown(statement_->text);
   }
   row.seconds = std::chrono::duration<double>(context_.loop.now() - state_since_).count();
   return row;
