@@ -39,10 +39,8 @@ login::Action LoginFlow::first_answer(std::string_view plugin, Bytes auth) {
 login::Action LoginFlow::switch_to(std::string_view plugin) {
   state_ = State::switched;
   plugin_ = plugin;
-  protocol::AuthSwitch request{plugin_, {}};
-  request.data.assign(x_.nonce.begin(), x_.nonce.end());
   Bytes payload;
-  protocol::write_auth_switch(payload, request);
+  protocol::write_auth_switch(payload, protocol::make_auth_switch(plugin, x_.nonce));  // without its NUL, clients refuse the nonce
   return login::Send{std::move(payload)};
 }
 

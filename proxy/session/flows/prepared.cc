@@ -1,5 +1,6 @@
 #include "proxy/session/flows/prepared.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -28,7 +29,10 @@ bool note_types(ByteView prefix, PreparedStatement& statement) {
   const auto parsed = protocol::parse_execute_head(prefix, statement.parameters);
   const auto* head = std::get_if<protocol::ExecuteHead>(&parsed);
   if (head == nullptr) return false;
-  if (head->new_params_bound) statement.types.assign(head->types.begin(), head->types.end());
+  if (head->new_params_bound && !std::equal(head->types.begin(), head->types.end(), statement.types.begin(), statement.types.end())) {
+    statement.types.assign(head->types.begin(), head->types.end());
+    ++statement.types_version;
+  }
   return true;
 }
 
@@ -37,13 +41,13 @@ std::optional<ExecuteRewrite> rewrite_execute(ByteView prefix, const PreparedSta
   const auto* head = std::get_if<protocol::ExecuteHead>(&parsed);
   if (head == nullptr) return std::nullopt;
   ExecuteRewrite out;
-  if (statement.parameters > 0 && !head->new_params_bound && !there.types_bound && !statement.types.empty()) {
+  if (statement.parameters > 0 && !head->new_params_bound && there.types_version != statement.types_version) {
     if (!protocol::write_execute_with_types(out.prefix, prefix, statement.parameters, statement.types)) return std::nullopt;
     out.grew = true;
   } else {
     out.prefix.assign(prefix.begin(), prefix.end());
   }
-  there.types_bound = there.types_bound || head->new_params_bound || out.grew;
+  there.types_version = statement.types_version;
   for (int i = 0; i < 4; ++i) out.prefix[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(there.id >> (8 * i));
   return out;
 }

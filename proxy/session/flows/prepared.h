@@ -20,6 +20,7 @@ struct PreparedStatement {
   sql::Facts facts;           // views into `text`
   std::uint16_t parameters = 0, columns = 0;
   Bytes types;                // as the client last bound them; empty: never
+  std::uint32_t types_version = 0;  // grows when they change
   std::optional<topology::ServerId> fixed;  // SEND_LONG_DATA went there; until the EXECUTE or RESET
   std::optional<base::Error> lost;          // SEND_LONG_DATA failed: the next EXECUTE says so
   std::optional<topology::ServerId> last;   // where it was executed last
@@ -46,6 +47,7 @@ struct ExecuteRewrite {
   Bytes prefix;
   bool grew = false;  // the frames behind it must be cut anew
 };
+/// REQUIRES: note_types() of the same payload before.
 std::optional<ExecuteRewrite> rewrite_execute(ByteView prefix, const PreparedStatement& statement, PreparedThere& there);
 /// Remembers the types that an EXECUTE binds. False: malformed.
 bool note_types(ByteView prefix, PreparedStatement& statement);

@@ -19,7 +19,7 @@ using Variables = std::map<std::string, std::string, std::less<>>;
 /// A prepared statement as one backend connection knows it.
 struct PreparedThere {
   std::uint32_t id = 0;        // the server's
-  bool types_bound = false;    // an EXECUTE with parameter types went through here
+  std::uint32_t types_version = 0;  // which of PreparedStatement::types an EXECUTE has bound here; 0: none
 };
 
 /// What a backend connection has been told. Kept beside it; compared with what the session wants before each statement.

@@ -1,0 +1,281 @@
+#include "proxy/session/flows/session_state.h"
+
+#include "proxy/protocol/wire.h"
+#include "tests/unit/catch.h"
+
+namespace wye::session {
+namespace {
+
+namespace status = protocol::status;
+using sql::Facts;
+
+/// An OK with trackers. Views into itself.
+struct Ok {
+  explicit Ok(std::uint16_t flags = status::autocommit) { info.status = flags; }
+  Ok(const Ok&) = delete;
+  Ok& operator=(const Ok&) = delete;
+  Ok& variable(std::string_view name, std::string_view value) {
+    Bytes data;
+    protocol::put_lenenc_string(data, name);
+    protocol::put_lenenc_string(data, value);
+    return item(0, data);
+  }
+  Ok& schema(std::string_view name) {
+    Bytes data;
+    protocol::put_lenenc_string(data, name);
+    return item(1, data);
+  }
+  Ok& changed() { return item(2, {'1'}); }
+  Ok& item(std::uint8_t type, const Bytes& data) {
+    block.push_back(type);
+    protocol::put_lenenc_bytes(block, data);
+    info.session_state = block;
+    return *this;
+  }
+  Bytes block;
+  protocol::OkInfo info;
+};
+
+Facts facts(std::uint32_t effects) {
+  Facts f;
+  f.effects = effects;
+  return f;
+}
+routing::SessionView view(const SessionState& s) {
+  routing::SessionView v;
+  s.fill(v);
+  return v;
+}
+
+TEST_CASE("variables are remembered by value and sent once to each connection") {
+  SessionState s;
+  ConnectionState a, b;
+  s.adopt(a);
+  s.apply(Ok().variable("time_zone", "+01:00").variable("sql_mode", "ANSI_QUOTES").info, nullptr, true);
+  s.adopt(a);
+  CHECK_FALSE(s.differs(a));
+  CHECK(s.differs(b));
+  CHECK(s.difference(b) == "SET @@session.sql_mode='ANSI_QUOTES', @@session.time_zone='+01:00'");
+  CHECK_FALSE(s.differs(b));
+  CHECK(s.difference(b).empty());
+  s.apply(Ok().variable("time_zone", "+02:00").info, nullptr, true);
+  CHECK(s.difference(b) == "SET @@session.time_zone='+02:00'");
+  s.apply(Ok().variable("time_zone", "+02:00").info, nullptr, true);
+  CHECK_FALSE(s.differs(b));  // nothing new
+}
+
+TEST_CASE("values are written so that the server reads the same") {
+  struct Row {
+    const char *name, *value, *sql;
+  };
+  for (const auto& row : std::vector<Row>{
+           {"max_join_size", "18446744073709551615", "18446744073709551615"},
+           {"long_query_time", "10.500000", "10.500000"},
+           {"sql_mode", "0", "'0'"},
+           {"time_zone", "0", "'0'"},
+           {"character_set_results", "", "NULL"},
+           {"sql_mode", "", "''"},
+           {"foo", "-", "'-'"},
+           {"foo", ".", "'.'"},
+           {"foo", "1.2.3", "'1.2.3'"},
+           {"foo", "it's", "'it''s'"},
+           {"foo", "a\\", "'a\\\\'"},
+       }) {
+    SessionState s;
+    ConnectionState fresh;
+    s.apply(Ok().variable(row.name, row.value).info, nullptr, true);
+    CHECK(s.difference(fresh) == "SET @@session." + std::string(row.name) + "=" + row.sql);
+  }
+}
+
+TEST_CASE("a connection whose sql_mode has NO_BACKSLASH_ESCAPES reads backslashes as they are") {
+  SessionState s;
+  ConnectionState c;
+  c.variables["sql_mode"] = "NO_BACKSLASH_ESCAPES";
+  s.apply(Ok().variable("foo", "a\\'").info, nullptr, true);
+  CHECK(s.difference(c) == "SET @@session.foo='a\\'''");
+  CHECK(quoted("\\'", false) == "'\\\\'''");
+}
+
+TEST_CASE("what moves by itself is not replayed, but routing knows of READ ONLY") {
+  SessionState s;
+  ConnectionState c;
+  s.adopt(c);
+  s.apply(Ok().variable("timestamp", "1.5").variable("statement_id", "7").variable("last_gtid", "0-1-2").info, nullptr,
+          true);
+  CHECK_FALSE(s.differs(c));
+  s.apply(Ok().variable("transaction_read_only", "ON").info, nullptr, true);
+  CHECK(view(s).session_read_only);
+  CHECK(s.difference(c).empty());
+  s.apply(Ok().variable("transaction_isolation", "SERIALIZABLE").info, nullptr, true);
+  CHECK(view(s).serializable);
+  SessionState old;
+  old.apply(Ok().variable("tx_isolation", "SERIALIZABLE").variable("tx_read_only", "1").info, nullptr, true);
+  CHECK(view(old).serializable);
+  CHECK(view(old).session_read_only);
+}
+
+TEST_CASE("what a replica reports is the session's, except the READ ONLY that wye has set there") {
+  SessionState s;
+  s.apply(Ok().variable("transaction_read_only", "ON").variable("time_zone", "+05:00").info, nullptr, false);
+  CHECK(s.variables() == Variables{{"time_zone", "+05:00"}});
+  CHECK_FALSE(view(s).session_read_only);
+}
+
+TEST_CASE("schema: from either side") {
+  SessionState s;
+  ConnectionState c;
+  s.adopt(c);
+  s.apply(Ok().schema("shop").info, nullptr, true);
+  CHECK(s.schema == "shop");
+  CHECK(s.differs(c));
+  s.adopt(c);
+  CHECK(c.schema == "shop");
+}
+
+TEST_CASE("transactions: status flags; autocommit is that of the primary") {
+  SessionState s;
+  CHECK(view(s).autocommit);
+  s.apply(Ok(status::in_transaction | status::autocommit).info, nullptr, true);
+  CHECK(view(s).in_transaction);
+  s.apply_status(status::autocommit, true);
+  CHECK_FALSE(view(s).in_transaction);
+  s.apply_status(0, true);  // SET autocommit=0
+  CHECK_FALSE(view(s).autocommit);
+  s.apply_status(status::autocommit | status::in_transaction | status::in_transaction_readonly, false);
+  CHECK_FALSE(view(s).autocommit);
+  CHECK(view(s).in_transaction);
+  CHECK(view(s).transaction_read_only);
+  s.transaction_lost();
+  CHECK_FALSE(view(s).in_transaction);
+  CHECK_FALSE(view(s).transaction_read_only);
+}
+
+TEST_CASE("SET TRANSACTION for the next one pins until that is over") {
+  SessionState s;
+  auto set = facts(sql::fx_next_transaction);
+  set.kind = sql::Kind::set;
+  s.before(set);
+  s.apply(Ok().info, &set, true);
+  CHECK(view(s).pinned);
+  auto other_set = facts(sql::fx_set_session);  // begins no transaction
+  other_set.kind = sql::Kind::set;
+  s.apply(Ok().info, &other_set, true);
+  CHECK(view(s).pinned);
+  const auto begin = facts(0);
+  s.apply(Ok(status::in_transaction | status::autocommit).info, &begin, true);
+  CHECK(view(s).pinned);
+  s.apply(Ok().info, &begin, true);
+  CHECK_FALSE(view(s).pinned);
+}
+
+TEST_CASE("SET TRANSACTION that fails pins nothing") {
+  SessionState s;
+  const auto set = facts(sql::fx_next_transaction);
+  s.before(set);
+  s.after_error(&set);
+  CHECK_FALSE(view(s).pinned);
+}
+
+TEST_CASE("what no tracker reports pins, with its reason; the first one stays") {
+  for (const auto& [effect, why] :
+       std::vector<std::pair<sql::Effect, Pin>>{{sql::fx_temporary_table, Pin::temporary_table},
+                                                {sql::fx_lock_tables, Pin::lock_tables},
+                                                {sql::fx_xa, Pin::xa},
+                                                {sql::fx_handler, Pin::handler},
+                                                {sql::fx_sticky_setting, Pin::sticky_setting}}) {
+    SessionState s;
+    s.before(facts(effect));
+    CHECK(s.pinned() == why);
+    CHECK(view(s).pinned);
+    s.before(facts(effect == sql::fx_xa ? sql::fx_handler : sql::fx_xa));
+    CHECK(s.pinned() == why);
+    s.reset();
+    CHECK(s.pinned() == Pin::none);
+  }
+}
+
+TEST_CASE("UNLOCK TABLES takes away the pin of LOCK TABLES and no other") {
+  const auto unlock = facts(sql::fx_unlock_tables);
+  SessionState s;
+  s.pin(Pin::lock_tables);
+  s.apply(Ok().info, &unlock, true);
+  CHECK(s.pinned() == Pin::none);
+  s.pin(Pin::temporary_table);
+  s.apply(Ok().info, &unlock, true);
+  CHECK(s.pinned() == Pin::temporary_table);
+}
+
+TEST_CASE("a SET that changed something and named nothing pins") {
+  const auto set = facts(sql::fx_set_session), autocommit = facts(sql::fx_set_session | sql::fx_autocommit);
+  SessionState s;
+  s.apply(Ok().changed().info, &autocommit, true);
+  s.apply(Ok().changed().variable("time_zone", "UTC").info, &set, true);
+  s.apply(Ok().info, &set, true);
+  CHECK(s.pinned() == Pin::none);
+  s.apply(Ok().changed().info, &set, true);
+  CHECK(s.pinned() == Pin::untracked_setting);
+}
+
+TEST_CASE("the client's own settings of trackers are told once and not taken for variables") {
+  SessionState s;
+  s.apply(Ok().variable("session_track_gtids", "OWN_GTID").info, nullptr, true);
+  CHECK(s.take_tracker_change());
+  CHECK_FALSE(s.take_tracker_change());
+  CHECK(s.variables().empty());
+}
+
+TEST_CASE("reset forgets all but the schema") {
+  SessionState s;
+  ConnectionState c;
+  s.schema = "shop";
+  s.apply(Ok(0).variable("time_zone", "+01:00").info, nullptr, true);
+  s.adopt(c);
+  s.reset();
+  CHECK(s.schema == "shop");
+  CHECK(s.variables().empty());
+  CHECK(view(s).autocommit);
+  CHECK(s.differs(c));
+}
+
+TEST_CASE("a connection that served another session is not mistaken for this one's") {
+  SessionState a, b;
+  ConnectionState c;
+  a.apply(Ok().variable("time_zone", "+01:00").info, nullptr, true);
+  b.apply(Ok().variable("time_zone", "+02:00").info, nullptr, true);
+  a.adopt(c);
+  c.prepared[5] = {1, {}};
+  c.forget_session();
+  CHECK(c.prepared.empty());
+  CHECK(b.differs(c));
+  CHECK(b.difference(c) == "SET @@session.time_zone='+02:00'");
+}
+
+TEST_CASE("the dialect follows sql_mode and charset") {
+  SessionState s;
+  sql::Dialect d;
+  s.fill(d);
+  CHECK_FALSE(d.ansi_quotes);
+  s.apply(Ok(status::autocommit | status::no_backslash_escapes).info, nullptr, true);
+  s.fill(d);
+  CHECK(d.no_backslash_escapes);
+  s.apply(Ok().variable("sql_mode", "ANSI_QUOTES,IGNORE_SPACE").variable("character_set_client", "gbk").info, nullptr,
+          true);
+  s.fill(d);
+  CHECK(d.ansi_quotes);
+  CHECK(d.ignore_space);
+  CHECK_FALSE(d.no_backslash_escapes);
+  CHECK(d.multi_byte_with_backslash);
+  s.apply(Ok().variable("character_set_client", "utf8mb4").info, nullptr, true);
+  s.fill(d);
+  CHECK_FALSE(d.multi_byte_with_backslash);
+}
+
+TEST_CASE("every pin has a name of its own") {
+  std::map<std::string, int> names;
+  for (int i = 0; i < static_cast<int>(Pin::last); ++i) ++names[name(static_cast<Pin>(i))];
+  CHECK(names.size() == static_cast<std::size_t>(Pin::last));
+}
+
+}  // namespace
+}  // namespace wye::session
