@@ -26,7 +26,10 @@ login::Action LoginFlow::begin_again(std::string user, std::string_view plugin) 
 }
 
 login::Action LoginFlow::first_answer(std::string_view plugin, Bytes auth) {
-  if (auth.empty() || (auth.size() == 1 && auth[0] == 0)) return verify_clear("");  // an empty password in every plugin
+  const bool empty = auth.empty() || (auth.size() == 1 && auth[0] == 0);
+  // Empty under a plugin that wye speaks: an empty password. Under another (libmariadb names a fallback while two threads load the
+  // plugin at once): no answer yet, so the client is asked as a server would.
+  if (empty && (plugin == sha2_plugin || plugin == native_plugin || plugin.empty())) return verify_clear("");
   if (plugin == sha2_plugin) return sha2_first(std::move(auth));
   if (plugin == native_plugin && auth.size() == 20) {
     native_ = std::move(auth);
