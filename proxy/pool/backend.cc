@@ -1,6 +1,7 @@
 #include "proxy/pool/backend.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace wye::pool {
 
@@ -41,7 +42,8 @@ Bytes framed_command(std::uint8_t command, std::string_view text = {}) {
 
 }  // namespace
 
-Backend::Backend(net::Loop& loop, const topology::Server& server, BackendKey key, BackendOptions options, std::string schema)
+Backend::Backend(net::Loop& loop, const topology::Server& server, BackendKey key, BackendOptions options,
+                 std::string schema)
     : loop_(loop),
       key_(std::move(key)),
       options_(options),
@@ -95,21 +97,27 @@ void Backend::lost(const Error& error, bool server_said_so) {
 void Backend::close() {
   if (phase_ == Phase::dead) return;
   holder_ = nullptr;
-  if (phase_ == Phase::ready && in_flight_.empty() && stream_ != nullptr) stream_->write(framed_command(0x01));  // QUIT: no "aborted connection" in the server's log
+  if (phase_ == Phase::ready && in_flight_.empty() && stream_ != nullptr)
+    stream_->write(framed_command(0x01));  // QUIT: no "aborted connection" in the server's log
   lost(Error{2013, "HY000", "closed"}, false);
 }
 
 std::string Backend::settings_sql(bool after_reset) const {
   // '*' and not a list of names: a name missing from the list would be a variable that is silently not carried over.
-  std::string sql = "SET SESSION session_track_system_variables='*',SESSION session_track_schema=1,SESSION session_track_state_change=1";
+  std::string sql =
+      "SET SESSION session_track_system_variables='*',SESSION session_track_schema=1,SESSION "
+      "session_track_state_change=1";
   if (!mariadb_) sql += ",SESSION session_track_gtids='OWN_GTID'";
   // MariaDB lets a privileged account write on a read_only server.
   // autocommit=1 whatever the server's default: a read here must not open a transaction that nobody ends.
-  if (key_.to_replica) sql += mariadb_ ? ",SESSION tx_read_only=1,SESSION autocommit=1" : ",SESSION transaction_read_only=1,SESSION autocommit=1";
-  // A reset sets the server's default charset, not the one of the login: what the next session's login asked for, as a server would
-  // understand it (an unknown number is the default).
+  if (key_.to_replica)
+    sql += mariadb_ ? ",SESSION tx_read_only=1,SESSION autocommit=1"
+                    : ",SESSION transaction_read_only=1,SESSION autocommit=1";
+  // A reset sets the server's default charset, not the one of the login: what the next session's login asked for, as a
+  // server would understand it (an unknown number is the default).
   if (after_reset) {
-    const std::string of = " FROM information_schema.collations WHERE id=" + std::to_string(key_.collation) + "),@@global.";
+    const std::string of =
+        " FROM information_schema.collations WHERE id=" + std::to_string(key_.collation) + "),@@global.";
     for (const char* charset : {"character_set_client", "character_set_results"})
       sql += std::string(",SESSION ") + charset + "=COALESCE((SELECT character_set_name" + of + charset + ")";
     sql += ",SESSION collation_connection=COALESCE((SELECT collation_name" + of + "collation_connection)";
@@ -149,132 +157,185 @@ void Backend::reset_before_next() {
   state_.forget_session();  // now, not when the reset is sent: the next session compares itself with this before
 }
 
-/// Cuts one chunk of the stream. Frames that pass raw are gathered into runs, so that a chunk of rows is one call of the sink.
-struct Backend::Cutter {
-  std::span<std::uint8_t> in;
-  std::size_t at = 0, run = 0;
-  void flush(ResponseSink* sink) {
-    if (sink != nullptr && at > run) sink->on_raw(in.subspan(run, at - run));
-    run = at;
-  }
+namespace {
+
+/// A frame's head with the first byte behind it, where it has one: as much as must be there to say what the packet is.
+std::size_t head_needs(const std::uint8_t* bytes, std::size_t there) {
+  return there >= protocol::header_size && protocol::read_head(bytes).length == 0 ? protocol::header_size
+                                                                                  : protocol::header_size + 1;
+}
+
+}  // namespace
+
+/// One chunk of the stream. Frames that pass raw are gathered into runs, so that a chunk of rows is one call of the
+/// sink.
+struct Backend::Chunk {
+  std::span<std::uint8_t> bytes;
+  std::size_t at = 0, run = 0;  // the run is what stands between them
+  std::size_t left() const { return bytes.size() - at; }
+  std::uint8_t* here() const { return bytes.data() + at; }
+  void skip(std::size_t n) { run = at += n; }
 };
 
-/// At a packet's first frame. False: the connection is dead.
-bool Backend::begin_packet(std::uint8_t first_byte, std::uint32_t length) {
+void Backend::on_bytes(std::span<std::uint8_t> bytes) {
+  if (phase_ != Phase::ready) return login_bytes(bytes);
+  Chunk chunk{bytes};
+  while (chunk.left() > 0) {
+    if (!in_frame_) {
+      const auto began = begin_frame(chunk);
+      if (began == Began::dead) return;
+      if (began == Began::need_more) break;
+    }
+    take_payload(chunk);
+    if (frame_left_ > 0) break;
+    if (!end_frame(chunk)) return;
+  }
+  pass_run(chunk);
+}
+
+/// Gives the front sink bytes as they are. False: the connection is dead, here and below.
+bool Backend::pass(ByteView frames) {
+  if (frames.empty()) return true;
+  const auto alive = alive_;
+  in_flight_.front().sink->on_raw(frames);
+  return *alive && !dead();
+}
+
+bool Backend::pass_run(Chunk& chunk) {
+  const auto run = chunk.bytes.subspan(chunk.run, chunk.at - chunk.run);
+  chunk.run = chunk.at;
+  return pass(run);
+}
+
+Backend::Began Backend::begin_frame(Chunk& chunk) {
+  const bool here = partial_size_ == 0 && chunk.left() >= head_needs(chunk.here(), chunk.left());
+  if (!here) {
+    if (!pass_run(chunk)) return Began::dead;
+    if (!complete_head(chunk)) return Began::need_more;
+  }
+  std::uint8_t* head = here ? chunk.here() : partial_;
+  const auto parsed = protocol::read_head(head);
+  if (!continuation_ && !begin_packet(chunk, head, parsed)) return Began::dead;
+  sequence_ = parsed.sequence;
+  frame_left_ = parsed.length;
+  frame_full_ = parsed.length == protocol::max_frame;
+  in_frame_ = true;
+  return pass_head(chunk, head, here) ? Began::yes : Began::dead;
+}
+
+/// Where the end of a chunk has cut a head, it is put together in partial_.
+bool Backend::complete_head(Chunk& chunk) {
+  while (partial_size_ < head_needs(partial_, partial_size_)) {
+    if (chunk.left() == 0) return false;
+    partial_[partial_size_++] = *chunk.here();
+    chunk.skip(1);
+  }
+  return true;
+}
+
+/// The head, and the byte behind it if that was taken along, go where the payload goes.
+bool Backend::pass_head(Chunk& chunk, std::uint8_t* head, bool here) {
+  const std::size_t size = std::exchange(partial_size_, 0);
+  if (!here && size > protocol::header_size) --frame_left_;
+  if (verdict_.gather) {
+    if (!here) gathered_.insert(gathered_.end(), partial_ + protocol::header_size, partial_ + size);
+    if (!pass_run(chunk)) return false;
+    if (here) chunk.skip(protocol::header_size);
+    return true;
+  }
+  head[3] = static_cast<std::uint8_t>(head[3] + in_flight_.front().sink->sequence_shift());
+  if (!here) return pass({partial_, size});
+  chunk.at += protocol::header_size;
+  return true;
+}
+
+/// At a packet's first frame.
+bool Backend::begin_packet(Chunk& chunk, const std::uint8_t* head, protocol::Head parsed) {
   if (in_flight_.empty()) {
     // Unasked-for bytes: usually the server's "shutdown in progress" or "disconnected because of inactivity".
     malformed("nothing was asked");
     return false;
   }
-  const auto answer = in_flight_.front().tracker.head(first_byte, length);
+  const auto answer =
+      in_flight_.front().tracker.head(parsed.length == 0 ? 0 : head[protocol::header_size], parsed.length);
   if (const auto* bad = std::get_if<protocol::Malformed>(&answer)) {
-    malformed(bad->why);
+    if (pass_run(chunk)) malformed(bad->why);
     return false;
   }
   verdict_ = std::get<protocol::Verdict>(answer);
   gathered_.clear();
-  return true;
+  return !owes_definitions_end_ || verdict_.part != Part::row || tell_definitions_end(parsed.sequence);
 }
 
-/// The last frame of a packet is complete. False: the connection is dead or was given away.
+void Backend::take_payload(Chunk& chunk) {
+  const std::size_t take = std::min<std::size_t>(frame_left_, chunk.left());
+  frame_left_ -= static_cast<std::uint32_t>(take);
+  if (verdict_.gather) {
+    base::append(gathered_, chunk.bytes.subspan(chunk.at, take));
+    chunk.skip(take);
+  } else {
+    chunk.at += take;
+  }
+}
+
+bool Backend::end_frame(Chunk& chunk) {
+  continuation_ = frame_full_;
+  const bool more_alike = verdict_.part == Part::row || (verdict_.part == Part::definition && !last_definition());
+  if (continuation_ || more_alike) {
+    in_frame_ = false;
+    return continuation_ || end_packet();
+  }
+  // Whatever hears of the packet's end must have its bytes first.
+  return pass_run(chunk) && end_packet();
+}
+
+bool Backend::last_definition() const {
+  return verdict_.part == Part::definition && in_flight_.front().tracker.definitions_left() == 1;
+}
+
+/// The last frame of a packet is complete. Rows come by here one by one: nothing is copied or counted for them.
 bool Backend::end_packet() {
   auto& statement = in_flight_.front();
-  const bool block_ends = verdict_.part == Part::definition && statement.tracker.definitions_left() == 1;
+  const bool block_ends = last_definition();
   const auto r = statement.tracker.end_of_packet(gathered_);
   if (const auto* bad = std::get_if<protocol::Malformed>(&r)) {
     malformed(bad->why);
     return false;
   }
+  in_frame_ = false;
+  if (block_ends && deprecate_eof()) {
+    // A result's block is ended by what comes next: rows, or the packet that opens a cursor, which is an EOF itself.
+    owes_definitions_end_ = statement.tracker.between_packets_of_rows();
+    if (!owes_definitions_end_ && !tell_definitions_end(static_cast<std::uint8_t>(sequence_ + 1))) return false;
+  }
+  if (verdict_.gather && !tell_packet()) return false;
+  return in_flight_.empty() || !in_flight_.front().tracker.finished() || end_answer();
+}
+
+bool Backend::tell_packet() {
+  auto& statement = in_flight_.front();
+  const bool rows_end = verdict_.part == Part::ok_of_result && !statement.tracker.cursor_open();
+  if (std::exchange(owes_definitions_end_, false) && rows_end && !tell_definitions_end(sequence_)) return false;
   const auto alive = alive_;
-  if (verdict_.gather) {
-    statement.sink->on_packet(verdict_.part, sequence_, gathered_, statement.tracker);
-    if (!*alive || dead()) return false;
-  }
-  if (block_ends && statement.sink->wants_definitions_end()) {
-    statement.sink->on_definitions_end(static_cast<std::uint8_t>(sequence_ + 1));
-    if (!*alive || dead()) return false;
-  }
-  if (!in_flight_.empty() && in_flight_.front().tracker.finished()) {
-    const InFlight done = in_flight_.front();
-    in_flight_.pop_front();
-    done.sink->on_end(done.tracker);
-  }
+  statement.sink->on_packet(verdict_.part, sequence_, gathered_, statement.tracker);
   return *alive && !dead();
 }
 
-void Backend::on_bytes(std::span<std::uint8_t> bytes) {
-  if (phase_ != Phase::ready) return login_bytes(bytes);
-  Cutter cut{bytes};
-  while (cut.at < bytes.size()) {
-    if (!in_frame_) {
-      // A frame's head, and the first byte behind it where it has one; either may be cut by the end of the chunk.
-      const std::size_t left = bytes.size() - cut.at;
-      std::uint8_t* head = bytes.data() + cut.at;
-      bool borrowed = false;
-      const std::size_t need = [&] {
-        const std::uint8_t* p = partial_size_ > 0 ? partial_ : head;
-        const std::size_t have = partial_size_ > 0 ? partial_size_ : left;
-        return have >= 4 && protocol::read_head(p).length == 0 ? std::size_t{4} : std::size_t{5};
-      }();
-      if (partial_size_ > 0 || left < need) {
-        cut.flush(in_flight_.empty() ? nullptr : in_flight_.front().sink);
-        const std::size_t goal = partial_size_ < 4 ? std::min<std::size_t>(4, need) : need;
-        const std::size_t take = std::min(goal - partial_size_, left);
-        std::copy_n(head, take, partial_ + partial_size_);
-        partial_size_ += take;
-        cut.at += take;
-        cut.run = cut.at;
-        const bool complete = partial_size_ >= 4 && partial_size_ >= (protocol::read_head(partial_).length == 0 ? 4U : 5U);
-        if (!complete) continue;
-        head = partial_;
-        borrowed = true;
-      }
-      const auto parsed = protocol::read_head(head);
-      sequence_ = parsed.sequence;
-      if (!continuation_ && !begin_packet(parsed.length == 0 ? 0 : head[4], parsed.length)) return;
-      frame_left_ = parsed.length;
-      frame_full_ = parsed.length == protocol::max_frame;
-      in_frame_ = true;
-      auto* sink = in_flight_.front().sink;
-      if (verdict_.gather) {
-        if (!borrowed) cut.flush(sink);
-        if (borrowed && parsed.length > 0) {
-          gathered_.push_back(partial_[4]);
-          --frame_left_;
-        }
-        if (!borrowed) cut.at += protocol::header_size;
-        cut.run = cut.at;
-      } else {
-        head[3] = static_cast<std::uint8_t>(head[3] + sink->sequence_shift());
-        if (borrowed) {
-          sink->on_raw({partial_, partial_size_});
-          if (parsed.length > 0) --frame_left_;
-        } else {
-          cut.at += protocol::header_size;
-        }
-      }
-      if (borrowed) partial_size_ = 0;
-    }
-    const std::size_t take = std::min<std::size_t>(frame_left_, bytes.size() - cut.at);
-    if (verdict_.gather) {
-      base::append(gathered_, bytes.subspan(cut.at, take));
-      cut.at += take;
-      cut.run = cut.at;
-    } else {
-      cut.at += take;
-    }
-    frame_left_ -= static_cast<std::uint32_t>(take);
-    if (frame_left_ > 0) break;
-    in_frame_ = false;
-    continuation_ = frame_full_;
-    if (continuation_) continue;
-    const auto* front = in_flight_.front().sink;
-    // Whatever hears of the packet's end must have its bytes first.
-    if (verdict_.gather || verdict_.part != Part::row) cut.flush(in_flight_.front().sink);
-    if (!end_packet()) return;
-    if (in_flight_.empty() || in_flight_.front().sink != front) cut.run = cut.at;
-  }
-  if (!in_flight_.empty() && !verdict_.gather) cut.flush(in_flight_.front().sink);
+bool Backend::tell_definitions_end(std::uint8_t sequence) {
+  owes_definitions_end_ = false;
+  auto* sink = in_flight_.front().sink;
+  if (!sink->wants_definitions_end()) return true;
+  const auto alive = alive_;
+  sink->on_definitions_end(sequence);
+  return *alive && !dead();
+}
+
+bool Backend::end_answer() {
+  const InFlight done = in_flight_.front();
+  in_flight_.pop_front();
+  const auto alive = alive_;
+  done.sink->on_end(done.tracker);
+  return *alive && !dead();
 }
 
 }  // namespace wye::pool

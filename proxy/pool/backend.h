@@ -25,7 +25,7 @@ class ResponseSink {
   virtual ~ResponseSink() = default;
   /// Added to the sequence id of each frame that is passed raw.
   virtual std::uint8_t sequence_shift() const { return 0; }
-  /// True: definitions_end() is called where a server with DEPRECATE_EOF sends no EOF.
+  /// True: on_definitions_end() is called where a server with DEPRECATE_EOF sends no EOF and one without it would.
   virtual bool wants_definitions_end() const { return false; }
   virtual void on_definitions_end(std::uint8_t next_sequence) { (void)next_sequence; }
   /// Frames, heads included, that pass unparsed; possibly cut anywhere. The view is gone when this returns.
@@ -100,8 +100,9 @@ class Backend final : public net::StreamOwner {
   base::TimePoint since() const { return since_; }
   void touch(base::TimePoint now) { since_ = now; }
   /// Where in the stream of answers it stopped: for telling a client between packets, never inside one.
-  bool inside_packet() const { return in_frame_ || continuation_ || partial_size_ > 0; }
-  std::uint8_t last_sequence() const { return sequence_; }
+  /// Heads that are not whole and packets that are gathered have not reached the sink.
+  bool inside_packet() const { return (in_frame_ || continuation_) && !verdict_.gather; }
+  std::uint8_t last_sequence() const { return static_cast<std::uint8_t>(in_frame_ && verdict_.gather ? sequence_ - 1 : sequence_); }
   std::uint16_t login_status() const { return login_status_; }
   const std::string& server_name() const { return server_name_; }
 
@@ -133,9 +134,22 @@ class Backend final : public net::StreamOwner {
   std::string settings_sql(bool after_reset) const;
   void lost(const Error& error, bool server_said_so);
   void malformed(const char* why);
-  struct Cutter;
-  bool begin_packet(std::uint8_t first_byte, std::uint32_t length);
+  // Cutting the stream. False, or Began::dead: the connection is dead or gone, nothing of it may be touched.
+  struct Chunk;
+  enum class Began : std::uint8_t { yes, need_more, dead };
+  Began begin_frame(Chunk& chunk);
+  bool complete_head(Chunk& chunk);
+  bool begin_packet(Chunk& chunk, const std::uint8_t* head, protocol::Head parsed);
+  bool pass_head(Chunk& chunk, std::uint8_t* head, bool here);
+  void take_payload(Chunk& chunk);
+  bool end_frame(Chunk& chunk);
   bool end_packet();
+  bool end_answer();
+  bool last_definition() const;
+  bool pass(ByteView frames);
+  bool pass_run(Chunk& chunk);
+  bool tell_packet();
+  bool tell_definitions_end(std::uint8_t sequence);
 
   net::Loop& loop_;
   BackendKey key_;
@@ -163,6 +177,7 @@ class Backend final : public net::StreamOwner {
   std::size_t partial_size_ = 0;
   std::uint32_t frame_left_ = 0;      // payload bytes of the current frame still to come
   bool in_frame_ = false, continuation_ = false, frame_full_ = false;
+  bool owes_definitions_end_ = false;
   protocol::Verdict verdict_;
   std::uint8_t sequence_ = 0;
   Bytes gathered_;

@@ -31,8 +31,12 @@ void Backend::login_bytes(ByteView bytes) {
     on_login_packet(packet);
     if (!*alive) return;
     login_in_.consume(packet.consumed);
+    // Clear text behind the greeting may be anybody's: TLS vouches only for what comes through it.
+    if (phase_ == Phase::securing && !login_in_.empty()) return malformed("bytes ahead of TLS");
   }
+  const bool more = !login_in_.empty();
   login_in_.clear();
+  if (more && phase_ == Phase::ready) malformed("nothing was asked");
 }
 
 void Backend::on_login_packet(const protocol::Packet& packet) {
@@ -185,12 +189,7 @@ void Backend::on_auth_more(const protocol::Packet& packet) {
     }
     return;
   }
-  std::string with_nul(secret);
-  with_nul.push_back('\0');
-  auto hidden = protocol::sha2_obfuscate(with_nul, nonce_);
-  protocol::wipe(with_nul);
-  const auto cipher = protocol::rsa_encrypt(base::chars_of(data), hidden);
-  protocol::wipe(hidden);
+  const auto cipher = protocol::sha2_encrypt(base::chars_of(data), secret, nonce_);
   if (!cipher) return malformed("the server's public key is not usable");
   send_login_packet(next, *cipher, false);
 }
