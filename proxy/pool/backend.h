@@ -90,6 +90,7 @@ class Backend final : public net::StreamOwner {
   BackendHolder* holder() const { return holder_; }
   bool ready() const { return phase_ == Phase::ready; }
   bool dead() const { return phase_ == Phase::dead; }
+  bool greeted() const { return phase_ == Phase::securing || phase_ == Phase::authenticating; }
   bool idle() const { return ready() && in_flight_.empty(); }
   std::size_t in_flight() const { return in_flight_.size(); }
   const BackendKey& key() const { return key_; }

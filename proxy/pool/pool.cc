@@ -4,6 +4,10 @@
 
 namespace wye::pool {
 
+namespace {
+constexpr base::milliseconds login_limit{10'000};
+}
+
 Pool::Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options)
     : loop_(loop), metrics_(metrics), limits_(limits), options_(options) {}
 
@@ -142,7 +146,9 @@ void Pool::sweep() {
     Backend& backend = *backends_[i];
     if (backend.dead()) continue;
     if (!backend.ready()) {
-      if (now - backend.since() > limits_.connect_timeout) backend.on_closed("connect timed out");
+      // A server that has greeted is alive; a crowd of TLS handshakes may still take it a while.
+      const auto limit = backend.greeted() ? std::max(limits_.connect_timeout, login_limit) : limits_.connect_timeout;
+      if (now - backend.since() > limit) backend.on_closed("connect timed out");
     } else if (backend.holder() == this && now - backend.since() > limits_.idle) {
       discard(backend);
     }

@@ -276,22 +276,35 @@ def unknown_commands(box):
         logged_in_says(box, frame(bytes([command]) + b'\xff\0garbage'), 1047, closed=False)
 
 
+def prepared(connection):
+    """A statement with two parameters: its id as bytes."""
+    client = raw.of(connection)
+    client.send(frame(b'\x16SELECT ?, ?'))
+    _, answer = client.packet()
+    assert answer[0] == 0, answer
+    for _ in range(6):  # 2 parameters, 2 columns, an EOF behind each
+        client.packet()
+    return answer[1:5]
+
+
 def execute_garbage(box):
+    for rest in (None, b'', b'\0', b'\0\x01\0\0\0', b'\0\x01\0\0\0\0', b'\0\x01\0\0\0\0\x01\xfd',
+                 b'\0\x01\0\0\0\0\x01\xfd\0\xfd\0\xfe\xff\xff\xff\xff\xff\xff\xff\xff', b'\0\x01\0\0\0\0\x01\xfd\0\xfd\0\xfc\xff\xffx',
+                 b'\0\x01\0\0\0\0\x01\xee\xee\xdd\xdd' + b'\xff' * 50):
+        answers = []
+        for connection in (login(box), box.primary.connect('app', 'sandbox-app', 'shop')):
+            with connection:
+                statement, client = prepared(connection), raw.of(connection)
+                client.send(frame(b'\x17' + (statement[:2] if rest is None else statement + rest)))
+                answers.append(client.packet())
+        # MariaDB takes a value that is shorter than its length says; what wye lets pass is the server's to judge.
+        wrong = answers[0] is not None and answers[0][1][0] == 0xFF and struct.unpack_from('<H', answers[0][1], 1)[0] in (1835, 1243, 1210)
+        assert wrong or answers[0] == answers[1], (rest, answers)
     with login(box) as connection:
-        client = raw.of(connection)
-        client.send(frame(b'\x16SELECT ?, ?'))
-        sequence, answer = client.packet()
-        assert answer[0] == 0, answer
-        statement = answer[1:5]
-        for _ in range(6):  # 2 parameters, 2 columns, an EOF behind each
-            client.packet()
-        for payload in (b'', b'\x01', statement[:2], statement, statement + b'\0', statement + b'\0\x01\0\0\0', statement + b'\0\x01\0\0\0\0',
-                        statement + b'\0\x01\0\0\0\0\x01\xfd', statement + b'\0\x01\0\0\0\0\x01\xfd\0\xfd\0\xfe\xff\xff\xff\xff\xff\xff\xff\xff',
-                        statement + b'\0\x01\0\0\0\0\x01\xfd\0\xfd\0\xfc\xff\xffx', statement + b'\0\x01\0\0\0\0\x01\xee\xee\xdd\xdd' + b'\xff' * 50):
+        client, statement = raw.of(connection), prepared(connection)
+        for payload in (b'', b'\x01', b'\xff\xff\xff\x7f\0\x01\0\0\0'):
             client.send(frame(b'\x17' + payload))
-            assert client.error() in (1835, 1243, 1210, 1064, 1047), payload
-        client.send(frame(b'\x17\xff\xff\xff\x7f\0\x01\0\0\0'))
-        assert client.error() == 1243
+            assert client.error() == 1243
         for command in (b'\x18', b'\x18\x01', b'\x18' + statement, b'\x18' + statement + b'\xff\xffdata', b'\x19', b'\x19\xff\xff\xff\xff'):
             client.send(frame(command))  # these have no answer
         client.send(frame(b'\x1a\x01'))
@@ -354,20 +367,19 @@ def leaves_with_a_result_unread(box):
 
 
 def pipelines_thousands(box):
+    """One thread: Python's TLS sockets do not take two."""
     with login(box) as connection:
         connection._sock.settimeout(60)
-        count = 4000
-        data = b''.join(frame(b'\x03SELECT %d' % i) if i % 3 else frame(b'\x0e') for i in range(count))
-        connection._sock.settimeout(60)
-        import threading
-        sender = threading.Thread(target=connection._sock.sendall, args=(data,))
-        sender.start()
+        count, ahead = 6000, 1500
+        commands = [frame(b'\x03SELECT %d' % i) if i % 3 else frame(b'\x0e') for i in range(count)]
+        connection._sock.sendall(b''.join(commands[:ahead]))
         for i in range(count):
+            if i % 100 == 0:
+                connection._sock.sendall(b''.join(commands[ahead + i:ahead + i + 100]))
             if i % 3:
                 assert connection._result().rows == [(str(i),)], i
             else:
                 connection._ok(connection._read())
-        sender.join()
 
 
 TESTS = [  # and the counter that must have grown

@@ -182,7 +182,8 @@ void Session::tick() {
     const bool waited = login->pending != LoggingIn::Pending::nothing || !login->greeted;
     answer_sequence_ = static_cast<std::uint8_t>(!login->greeted ? 0 : waited ? login->sequence - 1 : login->sequence);
     if (waited) {
-      fail({2003, "HY000", "No server can check the login: " + servers_in_words()});
+      context_.metrics.login_failures[metrics::LoginFailure::no_server].add();
+      fail({2003, "HY000", "No server can check the login: " + (login->last_error.empty() ? servers_in_words() : login->last_error)});
     } else {
       fail({1159, "08S01", "Login took longer than sessions.login_timeout"});
     }

@@ -70,6 +70,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
     bool verifying = false;
     bool greeted = false;
     /// What waits for a server that can check the login; a wye that has just started knows none for a moment.
+    std::string last_error;
     enum class Pending : std::uint8_t { nothing, rows, verdict } pending = Pending::nothing;
   };
   struct Idle {};
@@ -108,7 +109,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   std::optional<topology::ServerId> login_server() const;
   void logged_in(pool::Backend& backend);
   void refuse_login(const base::Error& error, metrics::LoginFailure why);
-  void login_failed_at_server(const base::Error& error, bool server_said_so);
+  void login_failed_at_server(const base::Error& error);
   void change_user();
   // session_commands.cc
   void next_command();

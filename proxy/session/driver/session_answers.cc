@@ -199,7 +199,11 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
                                          : metrics::BackendError::closed;
   context_.metrics.server(backend.key().server).errors[kind].add();
   if (auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && held(backend.key().server) != &backend) {
-    if (login->verifying) login_failed_at_server(error, server_said_so);
+    if (!login->verifying) return;
+    if (server_said_so) return login_failed_at_server(error);
+    // Nobody has said no: with the next picture of the servers it is tried again, until the login's deadline.
+    login->last_error = error.message;
+    login->pending = LoggingIn::Pending::verdict;
     return;
   }
   const auto it = std::find(held_.begin(), held_.end(), &backend);

@@ -228,10 +228,10 @@ void Session::refuse_login(const base::Error& error, metrics::LoginFailure why) 
   close("login refused");
 }
 
-void Session::login_failed_at_server(const base::Error& error, bool server_said_so) {
+void Session::login_failed_at_server(const base::Error& error) {
   const auto& login = std::get<LoggingIn>(state_);
-  if (server_said_so && login.flow && login.flow->used_known_password()) context_.accounts.forget(login.flow->user());
-  refuse_login(error, server_said_so ? failure_of(error.code) : metrics::LoginFailure::no_server);
+  if (login.flow && login.flow->used_known_password()) context_.accounts.forget(login.flow->user());
+  refuse_login(error, failure_of(error.code));
 }
 
 void Session::change_user() {
