@@ -38,24 +38,31 @@ int main(int argc, char** argv) {
   bool connect = false;
   auto* check = app.add_subcommand("check", "validate the configuration: every mistake at once, with line and column");
   check->add_option("-c,--config", config, "configuration file")->capture_default_str();
-  check->add_flag("--connect", connect, "also try each server with the monitor's account and print what is missing, as SQL");
+  check->add_flag("--connect", connect,
+                  "also try each server with the monitor's account and print what is missing, as SQL");
 
   wye::cli::AdminOptions admin_options;
   auto* admin = app.add_subcommand("admin", "console on the admin socket");
-  admin->add_option("-S,--socket", admin_options.socket, "the socket (admin.socket of the configuration)")->capture_default_str();
+  admin->add_option("-S,--socket", admin_options.socket, "the socket (admin.socket of the configuration)")
+      ->capture_default_str();
   admin->add_option("-e,--execute", admin_options.statements, "run this statement and exit; may be repeated");
   admin->add_flag("--json", admin_options.json, "one JSON object a row");
 
   wye::cli::ExplainOptions explain_options;
   auto* explain = app.add_subcommand("explain", "facts, route and reason of a statement, without a server");
-  explain->add_option("sql", explain_options.sql, "the statement; -: from stdin, one a line, \\n, \\t and \\\\ escaped")->required();
+  explain->add_option("sql", explain_options.sql, "the statement; -: from stdin, one a line, \\n, \\t and \\\\ escaped")
+      ->required();
   std::string explain_config;
   explain->add_option("-c,--config", explain_config, "take consistency and limits from this configuration");
   explain->add_flag("--json", explain_options.json, "one JSON object a statement");
   std::string flavour = "mysql";
-  explain->add_option("--flavour", flavour, "whose SQL")->check(CLI::IsMember({"mysql", "mariadb"}))->capture_default_str();
+  explain->add_option("--flavour", flavour, "whose SQL")
+      ->check(CLI::IsMember({"mysql", "mariadb"}))
+      ->capture_default_str();
 
-  app.add_subcommand("version", "print the version")->callback([] { std::cout << "wye " << wye::cli::version << "\n"; });
+  app.add_subcommand("version", "print the version")->callback([] {
+    std::cout << "wye " << wye::cli::version << "\n";
+  });
 
   try {
     app.parse(argc, argv);

@@ -8,7 +8,7 @@
 
 namespace wye::base {
 
-using ByteView = std::span<const std::uint8_t>;   // never owns; valid as long as what it points to is unchanged
+using ByteView = std::span<const std::uint8_t>;  // never owns; valid as long as what it points to is unchanged
 using Bytes = std::vector<std::uint8_t>;
 
 inline ByteView bytes_of(std::string_view s) { return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()}; }

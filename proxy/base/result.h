@@ -8,9 +8,10 @@
 namespace wye::base {
 
 /// A failure as a value: what a MySQL client is told, and what the log says.
-/// `code` is a MySQL error number (server 1000..1999 and 3000.., client 2000..2999); `state` is the five-character SQLSTATE.
+/// `code` is a MySQL error number (server 1000..1999 and 3000.., client 2000..2999); `state` is the five-character
+/// SQLSTATE.
 struct Error {
-  std::uint16_t code = 1105;     // ER_UNKNOWN_ERROR
+  std::uint16_t code = 1105;  // ER_UNKNOWN_ERROR
   std::string state = "HY000";
   std::string message;
 };
@@ -20,8 +21,8 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : x_{std::in_place_index<0>, std::move(value)} {}              // NOLINT(google-explicit-constructor)
-  Result(Error error) : x_{std::in_place_index<1>, std::move(error)} {}          // NOLINT(google-explicit-constructor)
+  Result(T value) : x_{std::in_place_index<0>, std::move(value)} {}      // NOLINT(google-explicit-constructor)
+  Result(Error error) : x_{std::in_place_index<1>, std::move(error)} {}  // NOLINT(google-explicit-constructor)
   explicit operator bool() const { return x_.index() == 0; }
   T& value() & { return std::get<0>(x_); }
   const T& value() const& { return std::get<0>(x_); }

@@ -11,8 +11,9 @@ namespace wye::cli {
 /// Connects the admin console with the workers and the manager: the console knows neither.
 class Console {
  public:
-  Console(net::Loop& loop, const config::Config& config, manager::Manager& manager, std::vector<std::unique_ptr<worker::Worker>>& workers,
-          std::vector<const metrics::WorkerMetrics*> counts, std::function<std::string()> ready, worker::Shared& shared);
+  Console(net::Loop& loop, const config::Config& config, manager::Manager& manager,
+          std::vector<std::unique_ptr<worker::Worker>>& workers, std::vector<const metrics::WorkerMetrics*> counts,
+          std::function<std::string()> ready, worker::Shared& shared);
   base::Status listen();
 
  private:

@@ -1,6 +1,5 @@
 #include "proxy/cli/run.h"
 
-#include <event2/event.h>
 #include <netdb.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -16,6 +15,8 @@
 #include "proxy/cli/version.h"
 #include "proxy/config/config.h"
 #include "proxy/metrics/http.h"
+#include "proxy/net/key_file.h"
+#include "proxy/net/signals.h"
 #include "proxy/worker/worker.h"
 #include "replication/manager/manager.h"
 
@@ -147,7 +148,7 @@ class Program {
 
 int Program::make_keys() {
   std::string error;
-  rsa_ = protocol::RsaKey::load_or_make(config_.state + "/rsa.key.pem", error);
+  rsa_ = net::load_or_make_rsa_key(config_.state + "/rsa.key.pem", error);
   if (rsa_ == nullptr) return failed("RSA key", error);
   if (!error.empty()) log::warning("rsa_key_not_kept", {{"error", error}});
   shared_.rsa = rsa_.get();
@@ -220,19 +221,13 @@ int Program::start() {
 }
 
 void Program::serve() {
-  const auto on_signal = [](evutil_socket_t signal_number, short, void* self) {
-    if (signal_number == SIGHUP)
+  const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) {
+    if (number == SIGHUP)
       return log::warning("reload_not_supported", {{"why", "comes with a later version; restart to apply"}});
-    log::info("stopping", {{"signal", signal_number}});
-    static_cast<Program*>(self)->loop_.stop();
-  };
-  std::vector<event*> events;
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-    events.push_back(evsignal_new(loop_.base(), number, on_signal, this));
-    event_add(events.back(), nullptr);
-  }
+    log::info("stopping", {{"signal", number}});
+    loop_.stop();
+  });
   loop_.run();
-  for (auto* e : events) event_free(e);
 }
 
 void Program::stop() {

@@ -6,8 +6,8 @@
 
 namespace wye::net {
 
-/// Accepts on one listening socket (taken over). Out of descriptors: takes the connection with a spare one and closes it,
-/// so that the client sees a close and the loop does not spin.
+/// Accepts on one listening socket (taken over). Out of descriptors: takes the connection with a spare one and closes
+/// it, so that the client sees a close and the loop does not spin.
 class Listener {
  public:
   Listener(Loop& loop, int fd, std::function<void(int fd)> accepted);

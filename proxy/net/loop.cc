@@ -11,8 +11,7 @@
 
 namespace wye::net {
 
-Loop::Loop()
-    : scratch_(std::make_unique<std::array<std::uint8_t, std::size_t{64} * 1024>>()) {
+Loop::Loop() : scratch_(std::make_unique<std::array<std::uint8_t, std::size_t{64} * 1024>>()) {
   static std::once_flag threads;
   std::call_once(threads, [] { evthread_use_pthreads(); });
   base_ = event_base_new();

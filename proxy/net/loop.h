@@ -14,8 +14,8 @@ namespace wye::net {
 
 class Stream;
 
-/// One thread's event loop over libevent. A turn: all ready sockets are read, then what was gathered is written, one write
-/// per connection, then the dead are reaped. Only stop() may be called from another thread.
+/// One thread's event loop over libevent. A turn: all ready sockets are read, then what was gathered is written, one
+/// write per connection, then the dead are reaped. Only stop() may be called from another thread.
 class Loop {
  public:
   Loop();
@@ -30,7 +30,8 @@ class Loop {
   base::TimePoint now() const { return base::Clock::now(); }
   /// Runs after this turn's writes. For reaping what is still on the call stack.
   void defer(std::function<void()> task);
-  /// What was deferred until now. An owner that ends calls it while those that the tasks speak of still live; the destructor drops the rest.
+  /// What was deferred until now. An owner that ends calls it while those that the tasks speak of still live; the
+  /// destructor drops the rest.
   void run_deferred();
 
   // For Stream only.

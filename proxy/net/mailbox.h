@@ -7,7 +7,8 @@
 
 namespace wye::net {
 
-/// Tasks for one loop from any thread, run in order on the loop's thread. The only lock that a worker takes; held for a swap.
+/// Tasks for one loop from any thread, run in order on the loop's thread. The only lock that a worker takes; held for a
+/// swap.
 class Mailbox {
  public:
   explicit Mailbox(Loop& loop);

@@ -61,8 +61,8 @@ int fail_with(int fd, std::string& error) {
 
 }  // namespace
 
-std::unique_ptr<Stream> Stream::connect(Loop& loop, const std::string& host, std::uint16_t port, const std::string& path,
-                                        StreamOwner& owner, std::string& error) {
+std::unique_ptr<Stream> Stream::connect(Loop& loop, const std::string& host, std::uint16_t port,
+                                        const std::string& path, StreamOwner& owner, std::string& error) {
   Resolved to;
   sockaddr_un un{};
   int fd = -1;
@@ -92,7 +92,8 @@ std::unique_ptr<Stream> Stream::connect(Loop& loop, const std::string& host, std
   auto stream = std::make_unique<Stream>(loop, fd, owner);
   stream->connecting_ = true;
   event_del(stream->read_event_);
-  stream->want_write(true);  // also a connect that succeeded at once is reported by the loop, never from inside this call
+  stream->want_write(
+      true);  // also a connect that succeeded at once is reported by the loop, never from inside this call
   return stream;
 }
 
@@ -118,7 +119,8 @@ int listen_tcp(const std::string& address, std::string& error) {
   const auto colon = address.rfind(':');
   std::string host = colon == std::string::npos ? address : address.substr(0, colon);
   if (host.size() > 1 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  const auto port = static_cast<std::uint16_t>(colon == std::string::npos ? 6033 : std::atoi(address.c_str() + colon + 1));
+  const auto port =
+      static_cast<std::uint16_t>(colon == std::string::npos ? 6033 : std::atoi(address.c_str() + colon + 1));
   Resolved to;
   if (!resolve_literal(host, port, to)) {
     error = "not an IP address: " + host;

@@ -134,9 +134,12 @@ void Stream::handshake() {
     return;
   }
   switch (SSL_get_error(ssl_, r)) {
-    case SSL_ERROR_WANT_READ: return want_write(false);
-    case SSL_ERROR_WANT_WRITE: return want_write(true);
-    default: return fail("TLS handshake failed");
+    case SSL_ERROR_WANT_READ:
+      return want_write(false);
+    case SSL_ERROR_WANT_WRITE:
+      return want_write(true);
+    default:
+      return fail("TLS handshake failed");
   }
 }
 

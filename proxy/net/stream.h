@@ -12,7 +12,8 @@ struct ssl_ctx_st;
 
 namespace wye::net {
 
-/// What a Stream tells its owner. All on the loop's thread. The owner may close() but must not destroy the stream in a callback: use Loop::defer.
+/// What a Stream tells its owner. All on the loop's thread. The owner may close() but must not destroy the stream in a
+/// callback: use Loop::defer.
 class StreamOwner {
  public:
   virtual ~StreamOwner() = default;
@@ -41,9 +42,10 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Starts a non-blocking connect. Address: "host:port" already resolved to a literal, or a Unix path. nullptr: `error` says why.
-  static std::unique_ptr<Stream> connect(Loop& loop, const std::string& host, std::uint16_t port, const std::string& path,
-                                         StreamOwner& owner, std::string& error);
+  /// Starts a non-blocking connect. Address: "host:port" already resolved to a literal, or a Unix path. nullptr:
+  /// `error` says why.
+  static std::unique_ptr<Stream> connect(Loop& loop, const std::string& host, std::uint16_t port,
+                                         const std::string& path, StreamOwner& owner, std::string& error);
 
   /// Appends to the outgoing buffer and schedules one write at the end of the turn.
   void write(base::ByteView bytes);
@@ -89,7 +91,8 @@ class Stream {
   base::Buffer out_;
   std::size_t read_limit_ = SIZE_MAX;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
-  bool dirty_ = false, paused_ = false, connecting_ = false, handshaken_ = false, was_congested_ = false, closing_ = false;
+  bool dirty_ = false, paused_ = false, connecting_ = false, handshaken_ = false, was_congested_ = false,
+       closing_ = false;
   bool write_armed_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a deferred kick must not outlive the stream
 };

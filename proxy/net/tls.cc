@@ -39,7 +39,8 @@ X509* self_signed(EVP_PKEY* key) {
   X509_gmtime_adj(X509_getm_notAfter(cert), ten_years);
   X509_set_pubkey(cert, key);
   X509_NAME* subject = X509_get_subject_name(cert);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("wye auto-generated"), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("wye auto-generated"),
+                             -1, -1, 0);
   X509_set_issuer_name(cert, subject);
   X509_sign(cert, key, EVP_sha256());
   return cert;
@@ -58,9 +59,11 @@ bool write_pem(const std::string& path, mode_t mode, const auto& write) {
 bool make_self_signed(const std::string& cert_path, const std::string& key_path) {
   EVP_PKEY* key = EVP_RSA_gen(2048);
   X509* cert = key == nullptr ? nullptr : self_signed(key);
-  const bool ok = cert != nullptr &&
-                  write_pem(key_path, 0600, [&](std::FILE* f) { return PEM_write_PrivateKey(f, key, nullptr, nullptr, 0, nullptr, nullptr); }) &&
-                  write_pem(cert_path, 0644, [&](std::FILE* f) { return PEM_write_X509(f, cert); });
+  const bool ok =
+      cert != nullptr &&
+      write_pem(key_path, 0600,
+                [&](std::FILE* f) { return PEM_write_PrivateKey(f, key, nullptr, nullptr, 0, nullptr, nullptr); }) &&
+      write_pem(cert_path, 0644, [&](std::FILE* f) { return PEM_write_X509(f, cert); });
   X509_free(cert);
   EVP_PKEY_free(key);
   return ok;

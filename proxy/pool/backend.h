@@ -13,13 +13,14 @@
 
 namespace wye::pool {
 
-using base::ByteView;
 using base::Bytes;
+using base::ByteView;
 using base::Error;
 using protocol::Part;
 using protocol::ResponseTracker;
 
-/// Receives one statement's answer, and nothing of its neighbours'. Called on the worker's thread, in the order of the stream.
+/// Receives one statement's answer, and nothing of its neighbours'. Called on the worker's thread, in the order of the
+/// stream.
 class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
@@ -53,9 +54,9 @@ class BackendHolder {
 /// How to open a connection. What makes two connections interchangeable is `key`.
 struct BackendKey {
   topology::ServerId server = 0;
-  bool to_replica = false;              // connections to replicas begin every transaction READ ONLY
+  bool to_replica = false;  // connections to replicas begin every transaction READ ONLY
   protocol::AccountPtr account;
-  std::uint32_t client_flags = 0;       // those of the client that change results (routing.md 4)
+  std::uint32_t client_flags = 0;  // those of the client that change results (routing.md 4)
   std::uint8_t collation = 45;
   bool operator==(const BackendKey&) const = default;
 };
@@ -64,16 +65,19 @@ struct BackendOptions {
   ssl_ctx_st* tls_context = nullptr;
 };
 
-/// One connection to a server: its login, its queue of statements in flight, and the cutting of its answer stream. One worker.
+/// One connection to a server: its login, its queue of statements in flight, and the cutting of its answer stream. One
+/// worker.
 class Backend final : public net::StreamOwner {
  public:
   Backend(net::Loop& loop, const topology::Server& server, BackendKey key, BackendOptions options, std::string schema);
   ~Backend() override;
 
-  /// Starts connecting; the holder hears on_backend_ready or on_backend_lost, never from inside this call... except through the loop.
+  /// Starts connecting; the holder hears on_backend_ready or on_backend_lost, never from inside this call... except
+  /// through the loop.
   void open(BackendHolder& holder);
 
-  /// Queues one command (whole or its beginning; append more with stream_out()). Settings and reset that are due go ahead in the same write.
+  /// Queues one command (whole or its beginning; append more with stream_out()). Settings and reset that are due go
+  /// ahead in the same write.
   void submit(ResponseSink& sink, protocol::Expect expect, ByteView framed);
   void stream_out(ByteView framed) { stream_->write(framed); }
   ResponseTracker* front_tracker() { return in_flight_.empty() ? nullptr : &in_flight_.front().tracker; }
@@ -103,7 +107,9 @@ class Backend final : public net::StreamOwner {
   /// Where in the stream of answers it stopped: for telling a client between packets, never inside one.
   /// Heads that are not whole and packets that are gathered have not reached the sink.
   bool inside_packet() const { return (in_frame_ || continuation_) && !verdict_.gather; }
-  std::uint8_t last_sequence() const { return static_cast<std::uint8_t>(in_frame_ && verdict_.gather ? sequence_ - 1 : sequence_); }
+  std::uint8_t last_sequence() const {
+    return static_cast<std::uint8_t>(in_frame_ && verdict_.gather ? sequence_ - 1 : sequence_);
+  }
   std::uint16_t login_status() const { return login_status_; }
   const std::string& server_name() const { return server_name_; }
 
@@ -176,7 +182,7 @@ class Backend final : public net::StreamOwner {
   // cutting
   std::uint8_t partial_[5] = {};
   std::size_t partial_size_ = 0;
-  std::uint32_t frame_left_ = 0;      // payload bytes of the current frame still to come
+  std::uint32_t frame_left_ = 0;  // payload bytes of the current frame still to come
   bool in_frame_ = false, continuation_ = false, frame_full_ = false;
   bool owes_definitions_end_ = false;
   protocol::Verdict verdict_;

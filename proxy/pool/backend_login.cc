@@ -12,8 +12,9 @@ namespace {
 constexpr std::size_t max_login_packet = std::size_t{64} * 1024;
 // What every backend connection asks for; the client's own flags come on top.
 constexpr std::uint32_t wanted = protocol::cap::long_password | protocol::cap::long_flag | protocol::cap::protocol_41 |
-                                 protocol::cap::transactions | protocol::cap::secure_connection | protocol::cap::multi_results |
-                                 protocol::cap::ps_multi_results | protocol::cap::plugin_auth | protocol::cap::plugin_auth_lenenc_data |
+                                 protocol::cap::transactions | protocol::cap::secure_connection |
+                                 protocol::cap::multi_results | protocol::cap::ps_multi_results |
+                                 protocol::cap::plugin_auth | protocol::cap::plugin_auth_lenenc_data |
                                  protocol::cap::session_track | protocol::cap::deprecate_eof;
 
 Error refused(std::string text) { return Error{2012, "HY000", std::move(text)}; }
@@ -45,7 +46,8 @@ void Backend::on_login_packet(const protocol::Packet& packet) {
     const auto parsed = protocol::parse_err(packet.payload);
     const auto* err = std::get_if<protocol::ErrInfo>(&parsed);
     if (err == nullptr) return malformed("malformed error packet");
-    return lost(Error{err->code, err->state.empty() ? "HY000" : std::string(err->state), std::string(err->message)}, true);
+    return lost(Error{err->code, err->state.empty() ? "HY000" : std::string(err->state), std::string(err->message)},
+                true);
   }
   if (phase_ == Phase::greeting) return on_greeting(packet.payload);
   on_auth_packet(packet);
@@ -72,7 +74,8 @@ void Backend::on_greeting(ByteView payload) {
     protocol::write_ssl_request(bytes, request);
     send_login_packet(1, bytes, false);
     phase_ = Phase::securing;
-    stream_->start_tls(options_.tls_context, false, options_.tls == BackendOptions::Tls::verify ? address_.host : std::string{});
+    stream_->start_tls(options_.tls_context, false,
+                       options_.tls == BackendOptions::Tls::verify ? address_.host : std::string{});
     return;
   }
   if (!unix_socket && (options_.tls == BackendOptions::Tls::required || options_.tls == BackendOptions::Tls::verify))
@@ -123,7 +126,8 @@ void Backend::send_login() {
   login.user = key_.account->user;
   login.schema = schema_;
   login.plugin = plugin_;
-  if (!answer_plugin(plugin_, login.auth)) login.auth.clear();  // the server will ask to switch to the account's own plugin
+  if (!answer_plugin(plugin_, login.auth))
+    login.auth.clear();  // the server will ask to switch to the account's own plugin
   Bytes bytes;
   protocol::write_login(bytes, login);
   send_login_packet(stream_->secure() ? 2 : 1, bytes, true);
@@ -151,9 +155,12 @@ void Backend::on_auth_packet(const protocol::Packet& packet) {
       if (holder_ != nullptr) holder_->on_backend_ready(*this);
       return;
     }
-    case 0x01: return on_auth_more(packet);
-    case 0xfe: return on_auth_switch(packet);
-    default: return malformed("unexpected packet at login");
+    case 0x01:
+      return on_auth_more(packet);
+    case 0xfe:
+      return on_auth_switch(packet);
+    default:
+      return malformed("unexpected packet at login");
   }
 }
 
@@ -165,7 +172,8 @@ void Backend::on_auth_switch(const protocol::Packet& packet) {
   if (request.data.size() >= nonce_.size()) std::copy_n(request.data.begin(), nonce_.size(), nonce_.begin());
   Bytes answer;
   if (!answer_plugin(plugin_, answer))
-    return lost(Error{1045, "28000", "wye can't log in with the plugin '" + plugin_ + "' on the client's behalf"}, false);
+    return lost(Error{1045, "28000", "wye can't log in with the plugin '" + plugin_ + "' on the client's behalf"},
+                false);
   send_login_packet(static_cast<std::uint8_t>(packet.sequence + 1), answer, true);
   protocol::wipe(answer);
 }

@@ -175,7 +175,8 @@ std::vector<Pool::Row> Pool::rows() const {
   for (const auto& backend : backends_) {
     if (backend->dead()) continue;
     const auto& key = backend->key();
-    auto it = std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.server == key.server && r.user == key.account->user; });
+    auto it = std::find_if(rows.begin(), rows.end(),
+                           [&](const Row& r) { return r.server == key.server && r.user == key.account->user; });
     if (it == rows.end()) it = rows.insert(rows.end(), Row{key.server, key.account->user, 0, 0, 0});
     ++(!backend->ready() ? it->connecting : backend->holder() == this ? it->idle : it->in_use);
   }

@@ -13,8 +13,8 @@ namespace wye::pool {
 /// What a session asks for.
 struct Wanted {
   BackendKey key;
-  std::string schema;     // the session's; a connection that has one never serves a session without one
-  bool new_login = false; // do not reuse: the server itself must check the account now
+  std::string schema;      // the session's; a connection that has one never serves a session without one
+  bool new_login = false;  // do not reuse: the server itself must check the account now
 };
 
 /// This worker's backend connections: opens, lends, resets, keeps for a while, closes. Owns them all. One worker.
@@ -28,8 +28,8 @@ class Pool final : public BackendHolder {
   Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options);
   ~Pool() override;
 
-  /// A connection of this key. An idle one is lent at once (returned). Otherwise one is opened, now or when another is given back,
-  /// and `holder` hears of it; nullptr until then. The holder gives up with cancel().
+  /// A connection of this key. An idle one is lent at once (returned). Otherwise one is opened, now or when another is
+  /// given back, and `holder` hears of it; nullptr until then. The holder gives up with cancel().
   Backend* acquire(const Wanted& wanted, BackendHolder& holder);
   void cancel(BackendHolder& holder);
   /// Gives a connection back. It must have no statement in flight and no transaction; it is reset before its next use.

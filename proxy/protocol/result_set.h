@@ -5,7 +5,8 @@
 
 #include "proxy/protocol/framing.h"
 
-// Answers that wye makes itself. https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
+// Answers that wye makes itself.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
 namespace wye::protocol {
 
 using Cell = std::optional<std::string>;  // absent: NULL
@@ -15,7 +16,11 @@ struct Table {
 };
 
 /// What the client negotiated.
-struct ResultShape { bool deprecate_eof = false; bool session_track = false; std::uint16_t status = 0x0002; };
+struct ResultShape {
+  bool deprecate_eof = false;
+  bool session_track = false;
+  std::uint16_t status = 0x0002;
+};
 
 /// Appends a whole text result set, all columns VARCHAR in utf8mb4, beginning with `sequence`.
 void write_result(Bytes& out, std::uint8_t sequence, const Table& table, ResultShape shape);

@@ -8,8 +8,8 @@
 
 namespace wye::protocol {
 
-/// Bytes that must be kept: a clear-text password or a native stage 1. In OpenSSL's secure heap: locked, left out of core
-/// dumps, between guard pages; wiped when destroyed. Never copied, never printed. Any thread.
+/// Bytes that must be kept: a clear-text password or a native stage 1. In OpenSSL's secure heap: locked, left out of
+/// core dumps, between guard pages; wiped when destroyed. Never copied, never printed. Any thread.
 class Secret {
  public:
   explicit Secret(std::string_view bytes);
@@ -23,15 +23,16 @@ class Secret {
   std::size_t size_;
 };
 
-/// Sets up the locked memory. Once, before threads. False: this machine does not allow locking; secrets are still wiped.
+/// Sets up the locked memory. Once, before threads. False: this machine does not allow locking; secrets are still
+/// wiped.
 bool init_secret_memory(std::size_t bytes = std::size_t{1} << 20);
 /// Overwrites memory that held a secret; the compiler may not leave it out.
 void wipe(void* data, std::size_t size);
 inline void wipe(Bytes& bytes) { wipe(bytes.data(), bytes.size()); }
 inline void wipe(std::string& text) { wipe(text.data(), text.size()); }
 
-/// Who a session is to the servers. Shared by the sessions and pooled connections of one account, gone with the last of them.
-/// Immutable.
+/// Who a session is to the servers. Shared by the sessions and pooled connections of one account, gone with the last of
+/// them. Immutable.
 struct Account {
   enum class Kind : unsigned char { clear, native_stage1 };
   Account(std::string user_name, Kind secret_kind, std::string_view secret_bytes)
@@ -45,10 +46,12 @@ struct Account {
 };
 using AccountPtr = std::shared_ptr<const Account>;
 
-/// The RSA key pair with which clients without TLS send their password. Kept in `path` (mode 0600), made there if missing.
+/// The RSA key pair with which clients without TLS send their password. Immutable; any thread.
 class RsaKey {
  public:
-  static std::unique_ptr<RsaKey> load_or_make(const std::string& path, std::string& error);
+  static std::unique_ptr<RsaKey> from_pem(std::string_view pem);  // nullptr: no RSA key, or encrypted
+  static std::unique_ptr<RsaKey> make();                          // 2048 bits; nullptr: out of memory or randomness
+  std::string private_pem() const;                                // the caller wipes it
   ~RsaKey();
   RsaKey(const RsaKey&) = delete;
   RsaKey& operator=(const RsaKey&) = delete;

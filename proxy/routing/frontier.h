@@ -13,8 +13,8 @@ namespace wye::routing {
 /// The one thing that workers share and change. Lock-free: a slot is claimed once per source and then only raised.
 ///
 /// A commit may stay without a GTID in its answer (an implicit commit before an error, a lost connection). Then
-/// unreported_commit() makes every replica ineligible until the primary has been observed *after* that moment; what it had
-/// then is needed from there on.
+/// unreported_commit() makes every replica ineligible until the primary has been observed *after* that moment; what it
+/// had then is needed from there on.
 class Frontier {
  public:
   static constexpr std::size_t slots = 64;  // sources with commits through this proxy; a full table fails closed
@@ -39,7 +39,8 @@ class Frontier {
   std::atomic<bool> overflowed_{false};
 };
 
-/// What a read of this worker needs: the frontier, and what the primary had after a commit that nobody reported. One worker.
+/// What a read of this worker needs: the frontier, and what the primary had after a commit that nobody reported. One
+/// worker.
 class FrontierNeed final : public Need {
  public:
   explicit FrontierNeed(Frontier& frontier) : frontier_(frontier) {}

@@ -12,19 +12,42 @@
 
 namespace wye::routing {
 
-/// Why a statement went where it went. One enum feeds the metric label, the log, SHOW ROUTES and EXPLAIN ROUTE. Names: snake_case of these.
+/// Why a statement went where it went. One enum feeds the metric label, the log, SHOW ROUTES and EXPLAIN ROUTE. Names:
+/// snake_case of these.
 enum class Reason : std::uint8_t {
-  replica_read,          // a plain read on an eligible replica
-  read_only_transaction, // the whole transaction on one replica
-  hint_replica, hint_primary, hint_server,
-  write, ddl, call, unknown_statement, several_statements, locking_read, into_clause, user_variable, server_function,
-  unknown_function, server_variable, server_state, system_schema, previous_statement_value, set_statement, use_schema,
-  text_prepare, too_long_to_classify, unterminated, empty_statement,
-  transaction,           // in a transaction that may write
-  autocommit_off, serializable,
-  pinned,                // the session has state that lives on one server
-  no_replica,            // a read, but there is no replica at all
-  replicas_lagging, replicas_behind, replicas_offline,  // a read, none eligible: what kept most of them out
+  replica_read,           // a plain read on an eligible replica
+  read_only_transaction,  // the whole transaction on one replica
+  hint_replica,
+  hint_primary,
+  hint_server,
+  write,
+  ddl,
+  call,
+  unknown_statement,
+  several_statements,
+  locking_read,
+  into_clause,
+  user_variable,
+  server_function,
+  unknown_function,
+  server_variable,
+  server_state,
+  system_schema,
+  previous_statement_value,
+  set_statement,
+  use_schema,
+  text_prepare,
+  too_long_to_classify,
+  unterminated,
+  empty_statement,
+  transaction,  // in a transaction that may write
+  autocommit_off,
+  serializable,
+  pinned,      // the session has state that lives on one server
+  no_replica,  // a read, but there is no replica at all
+  replicas_lagging,
+  replicas_behind,
+  replicas_offline,      // a read, none eligible: what kept most of them out
   reads_always_primary,  // consistency=primary
   last,                  // count of the above, no reason
 };
@@ -47,18 +70,31 @@ struct Options {
 /// What routing must know of the session. Values, filled by the flow from status flags and trackers.
 struct SessionView {
   bool in_transaction = false;
-  bool transaction_read_only = false;          // the running one is READ ONLY
+  bool transaction_read_only = false;                    // the running one is READ ONLY
   std::optional<topology::ServerId> transaction_server;  // where the running READ ONLY transaction is
   bool autocommit = true;
   bool serializable = false;
-  bool session_read_only = false;              // transaction_read_only = 1 for the session
-  bool pinned = false;                         // to the primary
-  std::optional<topology::ServerId> last_read; // where its last read ran
-  std::optional<topology::ServerId> last_statement;  // where its previous statement ran: values of the previous statement are there
+  bool session_read_only = false;               // transaction_read_only = 1 for the session
+  bool pinned = false;                          // to the primary
+  std::optional<topology::ServerId> last_read;  // where its last read ran
+  std::optional<topology::ServerId>
+      last_statement;  // where its previous statement ran: values of the previous statement are there
 };
 
 /// Why a server was not taken, in EXPLAIN ROUTE.
-enum class Rejected : std::uint8_t { none, is_primary, offline, unknown_role, not_replicating, lag_unknown, lagging, stale_observation, behind, draining, not_chosen };
+enum class Rejected : std::uint8_t {
+  none,
+  is_primary,
+  offline,
+  unknown_role,
+  not_replicating,
+  lag_unknown,
+  lagging,
+  stale_observation,
+  behind,
+  draining,
+  not_chosen
+};
 const char* name(Rejected);
 
 struct Candidate {
@@ -67,11 +103,13 @@ struct Candidate {
 };
 
 struct Route {
-  std::optional<topology::ServerId> server;  // absent: no server can take it now (writes wait for a primary; see `reason`)
+  std::optional<topology::ServerId>
+      server;  // absent: no server can take it now (writes wait for a primary; see `reason`)
   Reason reason = Reason::unknown_statement;
 };
 
-/// How far the replicas must be. A replica is eligible only if covered(server) is true for it. Implemented by the acknowledged frontier.
+/// How far the replicas must be. A replica is eligible only if covered(server) is true for it. Implemented by the
+/// acknowledged frontier.
 class Need {
  public:
   virtual ~Need() = default;
@@ -80,8 +118,8 @@ class Need {
 
 /// Load of each server, by ServerId, as this worker sees it. Shorter than the topology: missing means 0.
 struct Load {
-  std::uint32_t outstanding = 0;     // statements in flight
-  std::uint32_t latency_us = 0;      // EWMA
+  std::uint32_t outstanding = 0;  // statements in flight
+  std::uint32_t latency_us = 0;   // EWMA
 };
 
 struct Input {
@@ -94,9 +132,10 @@ struct Input {
   base::TimePoint now;
 };
 
-/// BEGIN inside a READ ONLY transaction is routed as a new one: if that is another server, the flow gives the old backend
-/// connection back (rolled back). A hint `server=` takes a read there whatever its lag or position, unless it is offline.
-/// Where the statement goes, by routing.md section 2. Pure; allocates nothing. Error: a hint that asks for what can't be (a write on a replica, an unknown word or server).
+/// BEGIN inside a READ ONLY transaction is routed as a new one: if that is another server, the flow gives the old
+/// backend connection back (rolled back). A hint `server=` takes a read there whatever its lag or position, unless it
+/// is offline. Where the statement goes, by routing.md section 2. Pure; allocates nothing. Error: a hint that asks for
+/// what can't be (a write on a replica, an unknown word or server).
 base::Result<Route> route(const Input&);
 /// The same with every server's verdict, for EXPLAIN ROUTE. Allocates.
 base::Result<Route> explain(const Input&, std::vector<Candidate>& candidates);

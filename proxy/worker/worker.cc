@@ -12,7 +12,10 @@ pool::BackendOptions backend_options(const Shared& shared) {
   using From = config::Tls;
   using To = pool::BackendOptions::Tls;
   const From tls = shared.config.backend.tls;
-  return {tls == From::off ? To::off : tls == From::preferred ? To::preferred : tls == From::required ? To::required : To::verify,
+  return {tls == From::off         ? To::off
+          : tls == From::preferred ? To::preferred
+          : tls == From::required  ? To::required
+                                   : To::verify,
           shared.backend_tls};
 }
 
@@ -23,14 +26,28 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
       index_(index),
       of_(of),
       mailbox_(loop_),
-      pool_(loop_, metrics_, {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
+      pool_(loop_, metrics_,
+            {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
             backend_options(shared)),
       timer_(loop_, [this] { tick(); }) {
   for (const auto& tls : shared.listen_tls) {
-    contexts_.push_back(std::unique_ptr<session::Context>(new session::Context{
-        loop_, pool_, metrics_, shared.config, shared.frontier, routing::FrontierNeed(shared.frontier), shared.routing, shared.rsa, tls.get(),
-        shared.monitor, shared.open_sessions,
-        [this](session::SessionId id) { loop_.defer([this, id] { sessions_.erase(id); }); }, {}, shared.first, shared.last_known, !shared.last_known.text.empty()}));
+    contexts_.push_back(std::unique_ptr<session::Context>(
+        new session::Context{loop_,
+                             pool_,
+                             metrics_,
+                             shared.config,
+                             shared.frontier,
+                             routing::FrontierNeed(shared.frontier),
+                             shared.routing,
+                             shared.rsa,
+                             tls.get(),
+                             shared.monitor,
+                             shared.open_sessions,
+                             [this](session::SessionId id) { loop_.defer([this, id] { sessions_.erase(id); }); },
+                             {},
+                             shared.first,
+                             shared.last_known,
+                             !shared.last_known.text.empty()}));
   }
   pool_.set_topology(shared.first);
 }
@@ -67,7 +84,8 @@ void Worker::accept(int fd, std::size_t listener) {
   // Unique among the workers, and from 2^31 on: no server gives such ids, so KILL can tell whose it is.
   const session::SessionId id = 0x80000000U | (++accepted_ * of_ + index_);
   auto& slot = sessions_[id];
-  slot = std::make_unique<session::Session>(*contexts_[listener], id, fd, net::peer_name(fd), shared_.config.listen[listener].tls);
+  slot = std::make_unique<session::Session>(*contexts_[listener], id, fd, net::peer_name(fd),
+                                            shared_.config.listen[listener].tls);
   slot->start();
 }
 

@@ -26,7 +26,7 @@ struct Shared {
   std::vector<net::TlsContext> listen_tls;  // one per config.listen; null: TLS off there
   ssl_ctx_st* backend_tls = nullptr;
   protocol::AccountPtr monitor;
-  topology::Version last_known;             // how to greet clients before a primary has been seen
+  topology::Version last_known;                     // how to greet clients before a primary has been seen
   std::shared_ptr<const topology::Topology> first;  // what the manager knows at the start
 };
 

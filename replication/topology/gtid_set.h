@@ -15,7 +15,8 @@ namespace wye::topology {
 enum class Flavour : std::uint8_t { mysql, mariadb };
 
 /// Who numbers transactions. MySQL: source UUID and, from 8.3 on, an optional tag ("uuid" or "uuid:tag").
-/// MariaDB: a replication domain. Both are kept as one value, so that the frontier and the sets need not know the family.
+/// MariaDB: a replication domain. Both are kept as one value, so that the frontier and the sets need not know the
+/// family.
 struct GtidSource {
   std::array<std::uint8_t, 16> uuid{};  // MySQL; all zero for MariaDB
   std::string tag;                      // MySQL, lower case, at most 32 characters; empty without a tag
@@ -41,24 +42,26 @@ class GtidSet {
     bool operator==(const Interval&) const = default;
   };
   struct Entry {
-    std::vector<Interval> intervals;     // MariaDB: one interval 1..number
-    std::uint32_t server_id = 0;         // MariaDB: server that wrote the last one
+    std::vector<Interval> intervals;  // MariaDB: one interval 1..number
+    std::uint32_t server_id = 0;      // MariaDB: server that wrote the last one
     bool operator==(const Entry&) const = default;
   };
 
-  /// Text as the server prints it (white space and newlines allowed, empty text is the empty set). Hostile input: an Error, never a crash.
+  /// Text as the server prints it (white space and newlines allowed, empty text is the empty set). Hostile input: an
+  /// Error, never a crash.
   static base::Result<GtidSet> parse(Flavour, std::string_view text);
   std::string to_string(Flavour) const;  // canonical form, as the server prints it
 
   bool empty() const { return entries_.empty(); }
   bool contains(const Gtid&) const;
-  /// True if every number 1..n of the source is in the set. What routing asks: "has it all that was acknowledged up to n?"
+  /// True if every number 1..n of the source is in the set. What routing asks: "has it all that was acknowledged up to
+  /// n?"
   bool covers_through(const GtidSource&, std::uint64_t n) const;
   bool includes(const GtidSet& other) const;  // other is a subset of this
   GtidSet minus(const GtidSet& other) const;  // MariaDB: per domain the numbers above other's
   void add(const Gtid&);
   void add(const GtidSet&);
-  std::uint64_t count() const;                // how many transactions
+  std::uint64_t count() const;  // how many transactions
   const std::map<GtidSource, Entry>& entries() const { return entries_; }
   bool operator==(const GtidSet&) const = default;
 

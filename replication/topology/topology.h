@@ -10,7 +10,8 @@
 
 namespace wye::topology {
 
-/// Index into Topology::servers; stable for the life of the process (a removed server leaves its slot, state `offline`).
+/// Index into Topology::servers; stable for the life of the process (a removed server leaves its slot, state
+/// `offline`).
 using ServerId = std::uint16_t;
 
 enum class Role : std::uint8_t { unknown, primary, replica };
@@ -35,7 +36,8 @@ struct Address {
   std::string to_string() const;
   bool operator==(const Address&) const = default;
 };
-/// "db1", "db1:3307", "[::1]:3306", "::1", "unix:/run/mysqld/mysqld.sock". Without a port: 3306. Names are not resolved here.
+/// "db1", "db1:3307", "[::1]:3306", "::1", "unix:/run/mysqld/mysqld.sock". Without a port: 3306. Names are not resolved
+/// here.
 base::Result<Address> parse_address(std::string_view text);
 
 /// What is known of one server at one moment. Immutable once published.
@@ -50,21 +52,22 @@ struct Server {
   std::string reason;  // why it isn't online, in words for the operator; empty when it is
 
   Version version;
-  std::uint32_t server_number = 0;   // @@server_id
-  std::string uuid;                  // @@server_uuid, empty on MariaDB
+  std::uint32_t server_number = 0;  // @@server_id
+  std::string uuid;                 // @@server_uuid, empty on MariaDB
   bool read_only = false;
   bool super_read_only = false;
-  std::string source;                // replica: "host:port" of its source
+  std::string source;  // replica: "host:port" of its source
   bool receiver_running = false, applier_running = false;
-  std::string error;                 // last receiver or applier error
-  std::optional<base::milliseconds> lag;             // replica: unknown is absent, never 0
-  std::shared_ptr<const GtidSet> executed;           // applied here; MariaDB: gtid_current_pos / binlog_pos
-  std::shared_ptr<const GtidSet> received;           // replica: fetched from the source, applied or not
-  std::uint64_t behind = 0;                          // replica: transactions that the primary has and this one hasn't
-  base::TimePoint observed_at{};                     // when the observation *began*: it holds everything committed before
+  std::string error;                        // last receiver or applier error
+  std::optional<base::milliseconds> lag;    // replica: unknown is absent, never 0
+  std::shared_ptr<const GtidSet> executed;  // applied here; MariaDB: gtid_current_pos / binlog_pos
+  std::shared_ptr<const GtidSet> received;  // replica: fetched from the source, applied or not
+  std::uint64_t behind = 0;                 // replica: transactions that the primary has and this one hasn't
+  base::TimePoint observed_at{};            // when the observation *began*: it holds everything committed before
 };
 
-/// One consistent picture of all servers. Published as shared_ptr<const Topology> through a Mailbox; one callback sees one picture.
+/// One consistent picture of all servers. Published as shared_ptr<const Topology> through a Mailbox; one callback sees
+/// one picture.
 struct Topology {
   std::uint64_t epoch = 0;   // grows with every change of the primary
   std::uint64_t serial = 0;  // grows with every publication

@@ -3,7 +3,10 @@
 namespace wye::session {
 
 AccountLookup::AccountLookup(Context& context, std::string user, Done done)
-    : context_(context), user_(std::move(user)), done_(std::move(done)), collector_([this](const auto* rows) { finish(rows); }) {}
+    : context_(context),
+      user_(std::move(user)),
+      done_(std::move(done)),
+      collector_([this](const auto* rows) { finish(rows); }) {}
 
 AccountLookup::~AccountLookup() {
   context_.pool.cancel(*this);
@@ -28,7 +31,8 @@ void AccountLookup::on_backend_ready(pool::Backend& backend) {
     hex += digits[static_cast<unsigned char>(c) >> 4];
     hex += digits[static_cast<unsigned char>(c) & 15];
   }
-  const std::string sql = "SELECT plugin, authentication_string FROM mysql.user WHERE user = " + (hex.empty() ? "''" : "0x" + hex);
+  const std::string sql =
+      "SELECT plugin, authentication_string FROM mysql.user WHERE user = " + (hex.empty() ? "''" : "0x" + hex);
   base::Bytes payload{0x03}, framed;
   base::append(payload, base::bytes_of(sql));
   protocol::write_packet(framed, 0, payload);

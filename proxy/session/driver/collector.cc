@@ -32,7 +32,8 @@ void RowCollector::on_raw(base::ByteView frames) {
   }
 }
 
-void RowCollector::on_packet(protocol::Part part, std::uint8_t, base::ByteView payload, const protocol::ResponseTracker&) {
+void RowCollector::on_packet(protocol::Part part, std::uint8_t, base::ByteView payload,
+                             const protocol::ResponseTracker&) {
   if (part != protocol::Part::column_count) return;
   protocol::Reader in{payload};
   columns_ = in.lenenc();

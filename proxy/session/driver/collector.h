@@ -15,7 +15,8 @@ class RowCollector final : public pool::ResponseSink {
   explicit RowCollector(Done done) : done_(std::move(done)) {}
 
   void on_raw(base::ByteView frames) override;
-  void on_packet(protocol::Part part, std::uint8_t sequence, base::ByteView payload, const protocol::ResponseTracker& tracker) override;
+  void on_packet(protocol::Part part, std::uint8_t sequence, base::ByteView payload,
+                 const protocol::ResponseTracker& tracker) override;
   void on_end(const protocol::ResponseTracker& tracker) override;
   void on_lost(const base::Error&) override { done_(nullptr); }
 

@@ -27,7 +27,8 @@ class Accounts {
   AccountPtr keep(AccountPtr account) {
     std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
     auto& known = known_[account->user];
-    if (auto same = known.lock(); same != nullptr && same->kind == account->kind && same->secret.view() == account->secret.view())
+    if (auto same = known.lock();
+        same != nullptr && same->kind == account->kind && same->secret.view() == account->secret.view())
       return same;
     known = account;
     return account;
@@ -54,8 +55,8 @@ struct Context {
   std::function<void(SessionId)> reap;   // after this turn
   Accounts accounts;
   std::shared_ptr<const topology::Topology> topology;  // never null; replaced between callbacks only
-  topology::Version greeting_version;    // the primary's, else the last known
-  bool greeting_known;                   // false: not even the last known; clients wait for their greeting
+  topology::Version greeting_version;                  // the primary's, else the last known
+  bool greeting_known;  // false: not even the last known; clients wait for their greeting
 };
 
 }  // namespace wye::session

@@ -2,12 +2,13 @@
 
 namespace wye::session {
 
-protocol::Table explain_table(const sql::Facts& facts, const routing::Route& route, const std::vector<routing::Candidate>& candidates,
-                              const topology::Topology& topology) {
+protocol::Table explain_table(const sql::Facts& facts, const routing::Route& route,
+                              const std::vector<routing::Candidate>& candidates, const topology::Topology& topology) {
   protocol::Table table{{"kind", "route", "server", "reason", "candidate", "verdict"}, {}};
   const std::string side = !route.server ? "none" : topology.primary == route.server ? "primary" : "replica";
-  const std::vector<protocol::Cell> common{sql::name(facts.kind), side, route.server ? protocol::Cell{topology.servers[*route.server].name} : std::nullopt,
-                                           routing::name(route.reason)};
+  const std::vector<protocol::Cell> common{
+      sql::name(facts.kind), side, route.server ? protocol::Cell{topology.servers[*route.server].name} : std::nullopt,
+      routing::name(route.reason)};
   for (const auto& candidate : candidates) {
     auto row = common;
     row.emplace_back(topology.servers[candidate.server].name);

@@ -10,17 +10,23 @@ namespace {
 
 metrics::SessionState gauge_of(std::size_t state_index) {
   switch (state_index) {
-    case 0: return metrics::SessionState::login;
-    case 1: return metrics::SessionState::idle;
-    default: return metrics::SessionState::active;
+    case 0:
+      return metrics::SessionState::login;
+    case 1:
+      return metrics::SessionState::idle;
+    default:
+      return metrics::SessionState::active;
   }
 }
-/// Statement text for the console. What may hold a password (CREATE USER, SET PASSWORD, CHANGE MASTER ...) is shown by its verb only.
+/// Statement text for the console. What may hold a password (CREATE USER, SET PASSWORD, CHANGE MASTER ...) is shown by
+/// its verb only.
 std::string shown(std::string_view text) {
   const auto holds = [&](std::string_view word) {
-    return std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; }) != text.end();
+    return std::search(text.begin(), text.end(), word.begin(), word.end(),
+                       [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; }) != text.end();
   };
-  if (holds("IDENTIFIED") || holds("PASSWORD")) return std::string(text.substr(0, text.find_first_of(" \t\n"))) + " ... (hidden)";
+  if (holds("IDENTIFIED") || holds("PASSWORD"))
+    return std::string(text.substr(0, text.find_first_of(" \t\n"))) + " ... (hidden)";
   return std::string(text.substr(0, 1024));
 }
 
@@ -183,7 +189,8 @@ void Session::tick() {
     answer_sequence_ = static_cast<std::uint8_t>(!login->greeted ? 0 : waited ? login->sequence - 1 : login->sequence);
     if (waited) {
       context_.metrics.login_failures[metrics::LoginFailure::no_server].add();
-      fail({2003, "HY000", "No server can check the login: " + (login->last_error.empty() ? servers_in_words() : login->last_error)});
+      fail({2003, "HY000",
+            "No server can check the login: " + (login->last_error.empty() ? servers_in_words() : login->last_error)});
     } else {
       fail({1159, "08S01", "Login took longer than sessions.login_timeout"});
     }
@@ -196,8 +203,10 @@ void Session::tick() {
   }
   if (const auto* acquiring = std::get_if<Acquiring>(&state_); acquiring != nullptr && now > acquiring->deadline) {
     context_.pool.cancel(*this);
-    fail({1040, "08004", "No connection to server " + server(server_).name + " within pool.acquire_timeout: all " +
-                             std::to_string(context_.config.pool.max_per_server) + " of pool.max_per_server are in use or still connecting"});
+    fail({1040, "08004",
+          "No connection to server " + server(server_).name + " within pool.acquire_timeout: all " +
+              std::to_string(context_.config.pool.max_per_server) +
+              " of pool.max_per_server are in use or still connecting"});
     return finish(true);
   }
   if (const auto* holding = std::get_if<Holding>(&state_); holding != nullptr && now > holding->deadline) {
@@ -214,7 +223,8 @@ void Session::on_topology() {
     return;
   }
   leave_frozen_replica();
-  if (std::holds_alternative<Holding>(state_) && context_.topology->primary) to_primary_ ? run_on_primary(reason_) : route_and_run();
+  if (std::holds_alternative<Holding>(state_) && context_.topology->primary)
+    to_primary_ ? run_on_primary(reason_) : route_and_run();
 }
 
 Session::Row Session::row() const {
@@ -232,7 +242,9 @@ Session::Row Session::row() const {
     row.server = server(*last_statement_).name;
   }
   row.pinned_by = session_.pinned() == Pin::none ? "" : name(session_.pinned());
-  row.transaction = !session_.in_transaction() ? "" : transaction_server_ && !is_primary(*transaction_server_) ? "read only" : "read write";
+  row.transaction = !session_.in_transaction()                                 ? ""
+                    : transaction_server_ && !is_primary(*transaction_server_) ? "read only"
+                                                                               : "read write";
   if (active && command_.size() > 5 && (command_[4] == 0x03 || command_[4] == 0x16)) {
     row.statement = shown(command_text());
   } else if (active && statement_ != nullptr) {

@@ -13,16 +13,16 @@
 
 namespace wye::session {
 
-/// One client connection: performs what the flows decide. Lives on its worker's thread; the worker owns it and reaps it after
-/// Context::reap. It holds at most one backend connection per server (the simple policy of now: until it ends or is reset);
-/// nothing else assumes that: a connection's queue knows its statements by sink, not by holder.
+/// One client connection: performs what the flows decide. Lives on its worker's thread; the worker owns it and reaps it
+/// after Context::reap. It holds at most one backend connection per server (the simple policy of now: until it ends or
+/// is reset); nothing else assumes that: a connection's queue knows its statements by sink, not by holder.
 ///
 /// States and what moves them:
 ///   LoggingIn -> Idle              the primary accepted the account
 ///   Idle -> Acquiring|Holding      a command needs a server | there is no primary now
-///   Acquiring -> Preparing|Relaying  a connection is there (PREPARE goes ahead of an EXECUTE that this server does not know)
-///   Preparing -> Relaying, Relaying -> Idle    the answer is over; or -> Acquiring: it runs again elsewhere
-///   any -> Closed
+///   Acquiring -> Preparing|Relaying  a connection is there (PREPARE goes ahead of an EXECUTE that this server does not
+///   know) Preparing -> Relaying, Relaying -> Idle    the answer is over; or -> Acquiring: it runs again elsewhere any
+///   -> Closed
 class Session final : public net::StreamOwner, public pool::BackendHolder, public pool::ResponseSink {
  public:
   Session(Context& context, SessionId id, int fd, std::string peer, config::Tls tls);
@@ -40,7 +40,10 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   };
   Row row() const;
   /// Nothing would be lost by closing it now: no statement runs and no transaction is open.
-  bool quiet() const { return (std::holds_alternative<Idle>(state_) || std::holds_alternative<LoggingIn>(state_)) && !session_.in_transaction(); }
+  bool quiet() const {
+    return (std::holds_alternative<Idle>(state_) || std::holds_alternative<LoggingIn>(state_)) &&
+           !session_.in_transaction();
+  }
 
   // net::StreamOwner: the client
   void on_bytes(std::span<std::uint8_t> bytes) override;
@@ -56,7 +59,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   bool wants_definitions_end() const override { return answer_.needs_cut() && spoiled_ == Spoiled::no; }
   void on_definitions_end(std::uint8_t next_sequence) override;
   void on_raw(base::ByteView frames) override;
-  void on_packet(protocol::Part part, std::uint8_t sequence, base::ByteView payload, const protocol::ResponseTracker& tracker) override;
+  void on_packet(protocol::Part part, std::uint8_t sequence, base::ByteView payload,
+                 const protocol::ResponseTracker& tracker) override;
   void on_end(const protocol::ResponseTracker& tracker) override;
   void on_lost(const base::Error&) override {}  // on_backend_lost() follows
 
@@ -64,7 +68,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   struct LoggingIn {
     std::optional<LoginFlow> flow;  // absent until the client's first packet
     protocol::Nonce nonce{};
-    std::uint8_t sequence = 1;      // of the next packet from the client
+    std::uint8_t sequence = 1;  // of the next packet from the client
     base::TimePoint deadline{};
     bool change_user = false;
     bool verifying = false;
@@ -74,8 +78,12 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
     enum class Pending : std::uint8_t { nothing, rows, verdict } pending = Pending::nothing;
   };
   struct Idle {};
-  struct Holding { base::TimePoint deadline; };
-  struct Acquiring { base::TimePoint deadline; };
+  struct Holding {
+    base::TimePoint deadline;
+  };
+  struct Acquiring {
+    base::TimePoint deadline;
+  };
   struct Preparing {};
   struct Relaying {};
   struct Closed {};
@@ -88,7 +96,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
    public:
     explicit Ahead(Session& session, bool prepare) : session_(session), prepare_(prepare) {}
     void on_raw(base::ByteView) override {}
-    void on_packet(protocol::Part part, std::uint8_t, base::ByteView payload, const protocol::ResponseTracker&) override;
+    void on_packet(protocol::Part part, std::uint8_t, base::ByteView payload,
+                   const protocol::ResponseTracker&) override;
     void on_end(const protocol::ResponseTracker& tracker) override;
     void on_lost(const base::Error&) override {}
     base::Error error;
@@ -154,9 +163,9 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   // session.cc
   void become(State state);
   void send(base::ByteView payload, std::uint8_t sequence);
-  void fail(const base::Error& error);   // ERR as the answer to the command
-  void done();                           // OK as the answer to the command
-  void close_when_sent();  // after the last words went out, or a little later without
+  void fail(const base::Error& error);  // ERR as the answer to the command
+  void done();                          // OK as the answer to the command
+  void close_when_sent();               // after the last words went out, or a little later without
   void protocol_error(metrics::ProtocolError kind, const base::Error& error);
   void release_all(bool clean);
   std::string servers_in_words() const;
@@ -178,7 +187,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   base::Buffer in_;
   // the account
   std::uint32_t capabilities_ = 0;
-  std::uint32_t client_flags_ = 0;  // those of them that its backend connections share
+  std::uint32_t client_flags_ = 0;           // those of them that its backend connections share
   std::optional<base::TimePoint> close_at_;  // the last words must be out by then
   AccountPtr account_;
   std::unique_ptr<AccountLookup> lookup_;
@@ -190,9 +199,9 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   bool primary_state_ = false;  // user variables, locks, ... that no other connection has
   std::vector<pool::Backend*> held_;
   // the command that runs
-  base::Bytes command_;         // its first frame's head and payload; the rest is in upload_
+  base::Bytes command_;  // its first frame's head and payload; the rest is in upload_
   Upload upload_;
-  sql::Facts facts_;            // views into command_ or a prepared statement's text
+  sql::Facts facts_;  // views into command_ or a prepared statement's text
   PreparedStatement* statement_ = nullptr;
   protocol::Expect expect_ = protocol::Expect::ok_or_err;
   routing::Reason reason_ = routing::Reason::unknown_statement;
@@ -200,11 +209,11 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   Answer answer_;
   std::uint8_t answer_sequence_ = 1;
   base::TimePoint started_, sent_;
-  bool whole_ = false;          // command_ is all of it: it can run again
-  bool to_primary_ = false;     // no routing: the command belongs to the primary
+  bool whole_ = false;       // command_ is all of it: it can run again
+  bool to_primary_ = false;  // no routing: the command belongs to the primary
   bool dispatching_ = false;
   std::optional<base::TimePoint> hold_until_;
-  unsigned ahead_left_ = 0;     // answers of the session's state still to come
+  unsigned ahead_left_ = 0;  // answers of the session's state still to come
   bool ahead_failed_ = false, preparing_ = false;
   bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;
   Spoiled spoiled_ = Spoiled::no;

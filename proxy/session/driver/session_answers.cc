@@ -3,7 +3,8 @@
 #include "proxy/base/log.h"
 #include "proxy/session/driver/session.h"
 
-// What comes back from the servers: the client's answers, those of wye's own statements, and lost connections (routing.md 7).
+// What comes back from the servers: the client's answers, those of wye's own statements, and lost connections
+// (routing.md 7).
 namespace wye::session {
 
 using protocol::Part;
@@ -23,15 +24,18 @@ void Session::on_raw(base::ByteView frames) {
   }
 }
 
-void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload, const protocol::ResponseTracker& tracker) {
+void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload,
+                        const protocol::ResponseTracker& tracker) {
   if (spoiled_ != Spoiled::no) return;
   if (first_) {
     first_ = false;
     const auto waited = std::chrono::duration_cast<base::microseconds>(base::Clock::now() - sent_);
     auto& server_metrics = context_.metrics.server(server_);
     server_metrics.latency.observe(waited);
-    context_.pool.load()[server_].latency_us = static_cast<std::uint32_t>(std::min<std::int64_t>(server_metrics.latency.value().count(), UINT32_MAX));
-    context_.metrics.statement_seconds.at(is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica, metrics::Phase::server)
+    context_.pool.load()[server_].latency_us =
+        static_cast<std::uint32_t>(std::min<std::int64_t>(server_metrics.latency.value().count(), UINT32_MAX));
+    context_.metrics.statement_seconds
+        .at(is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica, metrics::Phase::server)
         .observe(waited);
   }
   protocol::OkInfo ok;
@@ -67,12 +71,15 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
     case Part::prepare_ok:
       // The id that the client holds is the session's, wherever the statement runs.
       renumbered.assign(payload.begin(), payload.end());
-      for (int i = 0; statement_ != nullptr && i < 4; ++i) renumbered[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(statement_->id >> (8 * i));
+      for (int i = 0; statement_ != nullptr && i < 4; ++i)
+        renumbered[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(statement_->id >> (8 * i));
       payload = renumbered;
       break;
-    default: break;
+    default:
+      break;
   }
-  const bool definitions_end = part == Part::eof && (expect_ == protocol::Expect::prepare || tracker.between_packets_of_rows());
+  const bool definitions_end =
+      part == Part::eof && (expect_ == protocol::Expect::prepare || tracker.between_packets_of_rows());
   answer_.packet(client_->out(), part, sequence, payload, definitions_end, known);
   client_->schedule();
   passed_ = true;
@@ -89,7 +96,8 @@ void Session::note_ok(const protocol::OkInfo& ok) {
           context_.frontier.raise(*set);
           named = true;
         }
-      } else if (item.type == protocol::TrackerType::system_variable && item.name == "last_gtid" && !item.value.empty()) {
+      } else if (item.type == protocol::TrackerType::system_variable && item.name == "last_gtid" &&
+                 !item.value.empty()) {
         if (const auto gtid = topology::parse_gtid(topology::Flavour::mariadb, item.value)) {
           context_.frontier.raise(*gtid);
           named = true;
@@ -99,12 +107,14 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   }
   // MariaDB names only the last of several commits.
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  if (primary && mariadb && (facts_.kind == sql::Kind::call || facts_.several)) context_.frontier.unreported_commit(base::Clock::now());
+  if (primary && mariadb && (facts_.kind == sql::Kind::call || facts_.several))
+    context_.frontier.unreported_commit(base::Clock::now());
   session_.apply(ok, command_[4] == 0x03 || command_[4] == 0x17 ? &facts_ : nullptr, primary);
   auto* backend = held(server_);
   if (backend == nullptr) return;
   session_.adopt(backend->state());
-  // The client has set trackers of its own. Without wye's, commits would go unseen: they are set again ahead of the next statement.
+  // The client has set trackers of its own. Without wye's, commits would go unseen: they are set again ahead of the
+  // next statement.
   if (session_.take_tracker_change()) backend->settings_lost();
 }
 
@@ -112,14 +122,16 @@ void Session::note_error(const protocol::ErrInfo& err) {
   failed_ = true;
   session_.after_error(&facts_);
   // An implicit commit may have gone ahead of the error, and errors carry no GTID.
-  const bool may_have_committed = was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported) || facts_.kind == sql::Kind::call;
+  const bool may_have_committed =
+      was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported) || facts_.kind == sql::Kind::call;
   if (is_primary(server_) && may_have_committed) context_.frontier.unreported_commit(base::Clock::now());
   (void)err;
 }
 
 void Session::on_end(const protocol::ResponseTracker& tracker) {
   auto* backend = held(server_);
-  if (spoiled_ == Spoiled::read_only_replica) return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
+  if (spoiled_ == Spoiled::read_only_replica)
+    return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
   if (spoiled_ == Spoiled::replay_failed) {
     session_.pin(Pin::replay_failed);
     return run_again(routing::Reason::pinned, metrics::Retry::reprepare);
@@ -161,7 +173,8 @@ void Session::Ahead::on_end(const protocol::ResponseTracker& tracker) {
 void Session::state_ahead(bool failed) {
   if (ahead_left_ > 0) --ahead_left_;
   if (failed) {
-    log::warning("session_state_refused", {{"session", id_}, {"server", server(server_).name}, {"error", ahead_.error.message}});
+    log::warning("session_state_refused",
+                 {{"session", id_}, {"server", server(server_).name}, {"error", ahead_.error.message}});
     ahead_failed_ = true;
     if (std::holds_alternative<Relaying>(state_)) spoiled_ = Spoiled::replay_failed;
   }
@@ -193,7 +206,7 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
 
 void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, bool server_said_so) {
   context_.pool.forget(backend);
-  const auto kind = server_said_so ? metrics::BackendError::login
+  const auto kind = server_said_so       ? metrics::BackendError::login
                     : error.code == 2003 ? metrics::BackendError::connect_refused
                     : error.code == 2027 ? metrics::BackendError::protocol
                                          : metrics::BackendError::closed;
@@ -210,7 +223,10 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
   if (it == held_.end()) return not_opened(backend, error, server_said_so);
   held_.erase(it);
   const bool running = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
-  log::info("backend_lost", {{"session", id_}, {"server", server(backend.key().server).name}, {"running", running}, {"error", error.message}});
+  log::info("backend_lost", {{"session", id_},
+                             {"server", server(backend.key().server).name},
+                             {"running", running},
+                             {"error", error.message}});
   if (running && backend.key().server == server_) return statement_lost(backend, error);
   lost_while_idle(backend.key());
 }
@@ -233,7 +249,8 @@ void Session::leave_frozen_replica() {
 void Session::not_opened(const pool::Backend& backend, const base::Error& error, bool server_said_so) {
   if (!std::holds_alternative<Acquiring>(state_)) return;
   ++attempts_;
-  if (backend.key().to_replica && !session_.in_transaction()) return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
+  if (backend.key().to_replica && !session_.in_transaction())
+    return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
   if (!server_said_so && !backend.key().to_replica) return hold(error.message.c_str());
   fail(error);
   finish(true);
@@ -243,7 +260,8 @@ void Session::not_opened(const pool::Backend& backend, const base::Error& error,
 void Session::statement_lost(const pool::Backend& backend, const base::Error& error) {
   const bool replica = backend.key().to_replica;
   const bool sent = std::holds_alternative<Relaying>(state_);
-  if (replica && !was_in_transaction_ && (!sent || can_run_again())) return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
+  if (replica && !was_in_transaction_ && (!sent || can_run_again()))
+    return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
   if (passed_ && backend.inside_packet()) return close("server lost inside a packet");
   if (!sent && !replica && !session_.in_transaction() && !primary_state_) {
     leave_server();
@@ -255,7 +273,9 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
   broken_transaction_ = transaction;
   if (!replica) context_.frontier.unreported_commit(base::Clock::now());
   const bool read_only = facts_.kind == sql::Kind::read && !transaction;
-  fail({2013, "HY000", error.message + (replica || read_only ? "" : ": the outcome of the statement is unknown, it was not sent again")});
+  fail({2013, "HY000",
+        error.message +
+            (replica || read_only ? "" : ": the outcome of the statement is unknown, it was not sent again")});
   if (!replica && primary_state_) return close_when_sent();
   if (!upload_.complete() && !replica) return close_when_sent();
   finish(true);

@@ -16,9 +16,21 @@ constexpr std::uint32_t gather_limit = std::uint32_t{1} << 20;
 constexpr std::size_t prepare_limit = std::size_t{16} << 20;
 
 enum Command : std::uint8_t {
-  com_quit = 0x01, com_init_db = 0x02, com_query = 0x03, com_field_list = 0x04, com_statistics = 0x09, com_ping = 0x0e,
-  com_change_user = 0x11, com_stmt_prepare = 0x16, com_stmt_execute = 0x17, com_stmt_send_long_data = 0x18,
-  com_stmt_close = 0x19, com_stmt_reset = 0x1a, com_set_option = 0x1b, com_stmt_fetch = 0x1c, com_reset_connection = 0x1f,
+  com_quit = 0x01,
+  com_init_db = 0x02,
+  com_query = 0x03,
+  com_field_list = 0x04,
+  com_statistics = 0x09,
+  com_ping = 0x0e,
+  com_change_user = 0x11,
+  com_stmt_prepare = 0x16,
+  com_stmt_execute = 0x17,
+  com_stmt_send_long_data = 0x18,
+  com_stmt_close = 0x19,
+  com_stmt_reset = 0x1a,
+  com_set_option = 0x1b,
+  com_stmt_fetch = 0x1c,
+  com_reset_connection = 0x1f,
 };
 
 bool is_system_schema(const std::string& schema) {
@@ -29,14 +41,21 @@ bool is_system_schema(const std::string& schema) {
 
 metrics::Pin metric_of(Pin pin) {
   switch (pin) {
-    case Pin::temporary_table: return metrics::Pin::temporary_table;
-    case Pin::lock_tables: return metrics::Pin::lock_tables;
-    case Pin::xa: return metrics::Pin::xa;
-    case Pin::handler: return metrics::Pin::handler;
+    case Pin::temporary_table:
+      return metrics::Pin::temporary_table;
+    case Pin::lock_tables:
+      return metrics::Pin::lock_tables;
+    case Pin::xa:
+      return metrics::Pin::xa;
+    case Pin::handler:
+      return metrics::Pin::handler;
     case Pin::sticky_setting:
-    case Pin::untracked_setting: return metrics::Pin::session_variable;
-    case Pin::next_transaction: return metrics::Pin::set_transaction;
-    default: return metrics::Pin::unknown;
+    case Pin::untracked_setting:
+      return metrics::Pin::session_variable;
+    case Pin::next_transaction:
+      return metrics::Pin::set_transaction;
+    default:
+      return metrics::Pin::unknown;
   }
 }
 
@@ -75,7 +94,8 @@ bool Session::take_command() {
     return false;
   }
   if (head.length > context_.config.sessions.max_packet) {
-    protocol_error(metrics::ProtocolError::oversized, {1153, "08S01", "Got a packet bigger than 'sessions.max_packet' bytes"});
+    protocol_error(metrics::ProtocolError::oversized,
+                   {1153, "08S01", "Got a packet bigger than 'sessions.max_packet' bytes"});
     return false;
   }
   if (head.length == 0) {
@@ -101,20 +121,34 @@ bool Session::take_command() {
 
 void Session::dispatch() {
   switch (command_[4]) {
-    case com_quit: return close("quit");
-    case com_query: return query();
-    case com_stmt_prepare: return prepare();
-    case com_stmt_execute: return execute();
-    case com_stmt_send_long_data: return long_data();
-    case com_stmt_close: return close_statement();
-    case com_stmt_reset: return reset_statement();
-    case com_stmt_fetch: return fetch();
-    case com_init_db: return init_db();
-    case com_ping: return done();
-    case com_reset_connection: return reset_connection();
-    case com_change_user: return change_user();
-    case com_statistics: return plain(protocol::Expect::text);
-    case com_field_list: return plain(protocol::Expect::definitions);
+    case com_quit:
+      return close("quit");
+    case com_query:
+      return query();
+    case com_stmt_prepare:
+      return prepare();
+    case com_stmt_execute:
+      return execute();
+    case com_stmt_send_long_data:
+      return long_data();
+    case com_stmt_close:
+      return close_statement();
+    case com_stmt_reset:
+      return reset_statement();
+    case com_stmt_fetch:
+      return fetch();
+    case com_init_db:
+      return init_db();
+    case com_ping:
+      return done();
+    case com_reset_connection:
+      return reset_connection();
+    case com_change_user:
+      return change_user();
+    case com_statistics:
+      return plain(protocol::Expect::text);
+    case com_field_list:
+      return plain(protocol::Expect::definitions);
     case com_set_option:
       session_.pin(Pin::set_option);
       return plain(protocol::Expect::eof_or_err);
@@ -180,10 +214,13 @@ void Session::query() {
 
 void Session::prepare() {
   if (!upload_.complete() || command_.size() > prepare_limit)
-    return protocol_error(metrics::ProtocolError::oversized, {1153, "08S01", "A statement to prepare may have 16 MiB at most"});
+    return protocol_error(metrics::ProtocolError::oversized,
+                          {1153, "08S01", "A statement to prepare may have 16 MiB at most"});
   if (transaction_is_broken()) return;
   if (prepared_.size() >= PreparedStatements::most)
-    return fail({1461, "42000", "Can't create more than max_prepared_stmt_count statements (current value: " + std::to_string(PreparedStatements::most) + ")"});
+    return fail({1461, "42000",
+                 "Can't create more than max_prepared_stmt_count statements (current value: " +
+                     std::to_string(PreparedStatements::most) + ")"});
   statement_ = &prepared_.add(std::string(command_text()));
   statement_->schema = session_.schema;
   statement_->facts = sql::classify(statement_->text, dialect());
@@ -198,7 +235,8 @@ void Session::execute() {
   const std::uint32_t id = in.u32();
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
   if (statement_ == nullptr)
-    return fail({1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_execute"});
+    return fail({1243, "HY000",
+                 "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_execute"});
   if (!note_types(command_payload(), *statement_)) {
     context_.metrics.protocol_errors[metrics::ProtocolError::malformed].add();
     return fail(malformed);
@@ -206,7 +244,8 @@ void Session::execute() {
   facts_ = statement_->facts;
   if (transaction_is_broken()) return;
   note_statement();
-  if (in.u8() != 0 && in.ok()) facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
+  if (in.u8() != 0 && in.ok())
+    facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
   expect_ = protocol::Expect::query;
   if (statement_->lost) {
     fail(*statement_->lost);
@@ -219,7 +258,8 @@ void Session::execute() {
     whole_ = false;  // its long data is on that connection only
     auto* backend = held(there);
     if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
-      return fail({2013, "HY000", "The parameter data sent ahead was lost with the connection to " + server(there).name});
+      return fail(
+          {2013, "HY000", "The parameter data sent ahead was lost with the connection to " + server(there).name});
     reason_ = is_primary(there) ? routing::Reason::write : routing::Reason::replica_read;
     return obtain(there);
   }
@@ -262,11 +302,13 @@ void Session::reset_statement() {
   const std::uint32_t id = in.u32();
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
   if (statement_ == nullptr)
-    return fail({1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_reset"});
+    return fail(
+        {1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_reset"});
   const auto where = statement_->fixed ? statement_->fixed : statement_->last;
   statement_->fixed.reset();
   auto* backend = where ? held(*where) : nullptr;
-  if (backend == nullptr || !backend->state().prepared.contains(statement_->key)) return done();  // nothing there to reset
+  if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
+    return done();  // nothing there to reset
   expect_ = protocol::Expect::ok_or_err;
   obtain(*where);
 }
@@ -279,7 +321,8 @@ void Session::fetch() {
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
   auto* backend = statement_ != nullptr && statement_->last ? held(*statement_->last) : nullptr;
   if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
-    return fail({1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_fetch"});
+    return fail(
+        {1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_fetch"});
   facts_ = statement_->facts;
   expect_ = protocol::Expect::rows;
   whole_ = false;
@@ -305,8 +348,10 @@ void Session::reset_connection() {
   transaction_server_ = last_read_ = last_statement_ = std::nullopt;
   if (auto* backend = primary ? held(*primary) : nullptr; backend != nullptr) {
     backend->state().forget_session();
-    backend->settings_lost();
     plain(protocol::Expect::ok_or_err);
+    // Ahead of the next statement, not of the reset, which would take them away again (and a transaction refuses some
+    // of them).
+    if (backend = held(*primary); backend != nullptr) backend->settings_lost();
     return;
   }
   done();
@@ -325,7 +370,8 @@ void Session::plain(protocol::Expect expect) {
 }
 
 void Session::explain_route(std::string_view text) {
-  const auto at = std::search(text.begin(), text.end(), "route", "route" + 5, [](char a, char b) { return (a | 0x20) == b; });
+  const auto at =
+      std::search(text.begin(), text.end(), "route", "route" + 5, [](char a, char b) { return (a | 0x20) == b; });
   std::string_view sql = text.substr(static_cast<std::size_t>(at - text.begin()));
   sql.remove_prefix(std::min<std::size_t>(5, sql.size()));
   const auto facts = sql::classify(sql, dialect());
@@ -336,12 +382,14 @@ void Session::explain_route(std::string_view text) {
   view.last_statement = last_statement_;
   std::vector<routing::Candidate> candidates;
   const auto route = routing::explain(
-      {facts, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()}, candidates);
+      {facts, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()},
+      candidates);
   if (!route) return fail(route.error());
   const auto table = explain_table(facts, *route, candidates, *context_.topology);
   base::Bytes out;
   protocol::write_result(out, 1, table,
-                         {(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0, session_.status()});
+                         {(capabilities_ & protocol::cap::deprecate_eof) != 0,
+                          (capabilities_ & protocol::cap::session_track) != 0, session_.status()});
   client_->write(out);
 }
 

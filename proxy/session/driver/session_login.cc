@@ -13,28 +13,38 @@ constexpr std::size_t ssl_request_size = 36;  // head included
 namespace cap = protocol::cap;
 
 /// What clients are offered. COMPRESS, LOCAL_FILES, QUERY_ATTRIBUTES and OPTIONAL_RESULTSET_METADATA are not, yet.
-constexpr std::uint32_t offered = cap::long_password | cap::found_rows | cap::long_flag | cap::connect_with_db | cap::no_schema |
-                                  cap::ignore_space | cap::protocol_41 | cap::interactive | cap::transactions |
-                                  cap::secure_connection | cap::multi_statements | cap::multi_results | cap::ps_multi_results |
-                                  cap::plugin_auth | cap::connect_attrs | cap::plugin_auth_lenenc_data |
-                                  cap::can_handle_expired_passwords | cap::session_track | cap::deprecate_eof;
+constexpr std::uint32_t offered =
+    cap::long_password | cap::found_rows | cap::long_flag | cap::connect_with_db | cap::no_schema | cap::ignore_space |
+    cap::protocol_41 | cap::interactive | cap::transactions | cap::secure_connection | cap::multi_statements |
+    cap::multi_results | cap::ps_multi_results | cap::plugin_auth | cap::connect_attrs | cap::plugin_auth_lenenc_data |
+    cap::can_handle_expired_passwords | cap::session_track | cap::deprecate_eof;
 /// The client's flags that change what a server answers (routing.md 4).
-constexpr std::uint32_t passed_on = cap::found_rows | cap::ignore_space | cap::interactive | cap::multi_statements |
-                                    cap::can_handle_expired_passwords;
+constexpr std::uint32_t passed_on =
+    cap::found_rows | cap::ignore_space | cap::interactive | cap::multi_statements | cap::can_handle_expired_passwords;
 
 bool looks_like_http(base::ByteView bytes) {
   const auto text = base::chars_of(bytes);
-  return text.starts_with("GET ") || text.starts_with("POST") || text.starts_with("HEAD") || text.starts_with("OPTI") || text.starts_with("PUT ");
+  return text.starts_with("GET ") || text.starts_with("POST") || text.starts_with("HEAD") || text.starts_with("OPTI") ||
+         text.starts_with("PUT ");
 }
 
 metrics::LoginFailure failure_of(std::uint16_t code) {
   switch (code) {
-    case 1044: case 1049: return metrics::LoginFailure::unknown_schema;
-    case 1045: return metrics::LoginFailure::wrong_password;
-    case 1130: return metrics::LoginFailure::host_not_allowed;
-    case 1820: case 1862: return metrics::LoginFailure::password_expired;
-    case 3118: case 4151: return metrics::LoginFailure::account_locked;
-    default: return metrics::LoginFailure::backend_refused;
+    case 1044:
+    case 1049:
+      return metrics::LoginFailure::unknown_schema;
+    case 1045:
+      return metrics::LoginFailure::wrong_password;
+    case 1130:
+      return metrics::LoginFailure::host_not_allowed;
+    case 1820:
+    case 1862:
+      return metrics::LoginFailure::password_expired;
+    case 3118:
+    case 4151:
+      return metrics::LoginFailure::account_locked;
+    default:
+      return metrics::LoginFailure::backend_refused;
   }
 }
 
@@ -61,7 +71,8 @@ void Session::greet() {
   greeting.connection_id = id_;
   greeting.nonce = login.nonce = protocol::make_nonce();
   greeting.capabilities = offered | (context_.tls != nullptr && tls_ != config::Tls::off ? cap::ssl : 0U);
-  greeting.plugin = context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password" : "caching_sha2_password";
+  greeting.plugin = context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password"
+                                                                                    : "caching_sha2_password";
   base::Bytes payload;
   protocol::write_greeting(payload, greeting);
   send(payload, 0);
@@ -72,7 +83,8 @@ void Session::login_bytes() {
   while (auto* login = std::get_if<LoggingIn>(&state_)) {
     if (login->verifying || !login->greeted) {
       if (in_.size() > max_login_packet)
-        protocol_error(metrics::ProtocolError::unexpected_packet, {1047, "08S01", "Unexpected packet during authentication"});
+        protocol_error(metrics::ProtocolError::unexpected_packet,
+                       {1047, "08S01", "Unexpected packet during authentication"});
       return;
     }
     const auto framed = protocol::next_packet(in_.data(), max_login_packet);
@@ -119,8 +131,9 @@ void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) 
   }
   if (tls_ >= config::Tls::required && !client_->secure()) {
     login.sequence = static_cast<std::uint8_t>(login.sequence + 1);
-    return refuse_login({3159, "HY000", "Connections using insecure transport are prohibited by wye (listen.tls: required)."},
-                        metrics::LoginFailure::tls_required);
+    return refuse_login(
+        {3159, "HY000", "Connections using insecure transport are prohibited by wye (listen.tls: required)."},
+        metrics::LoginFailure::tls_required);
   }
   client_->limit_reads(SIZE_MAX);
   capabilities_ = request->capabilities & announced;
@@ -159,7 +172,8 @@ std::optional<topology::ServerId> Session::login_server() const {
   const auto& topology = *context_.topology;
   if (topology.primary) return topology.primary;
   for (topology::ServerId i = 0; i < topology.servers.size(); ++i) {
-    if (topology.servers[i].state == topology::State::online || topology.servers[i].state == topology::State::lagging) return i;
+    if (topology.servers[i].state == topology::State::online || topology.servers[i].state == topology::State::lagging)
+      return i;
   }
   return std::nullopt;
 }
@@ -222,7 +236,11 @@ void Session::refuse_login(const base::Error& error, metrics::LoginFailure why) 
   context_.metrics.login_failures[why].add();
   context_.metrics.sessions_total[metrics::SessionResult::login_failed].add();
   const auto& login = std::get<LoggingIn>(state_);
-  log::info("login_refused", {{"session", id_}, {"client", peer_}, {"user", login.flow ? login.flow->user() : ""}, {"code", error.code}, {"error", error.message}});
+  log::info("login_refused", {{"session", id_},
+                              {"client", peer_},
+                              {"user", login.flow ? login.flow->user() : ""},
+                              {"code", error.code},
+                              {"error", error.message}});
   answer_sequence_ = static_cast<std::uint8_t>(login.sequence - 1);
   fail(error);
   close("login refused");
@@ -252,8 +270,8 @@ void Session::change_user() {
   setup.known = [this](std::string_view user) { return context_.accounts.find(user); };
   setup.rsa = context_.rsa;
   login.flow.emplace(std::move(setup));
-  const std::string plugin =
-      context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password" : "caching_sha2_password";
+  const std::string plugin = context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password"
+                                                                                             : "caching_sha2_password";
   become(std::move(login));
   auto& now = std::get<LoggingIn>(state_);
   perform(now.flow->begin_again(std::move(request->user), plugin));

@@ -70,9 +70,11 @@ void Session::on_backend_ready(pool::Backend& backend) {
     logged_in(backend);
     return;
   }
-  if (!std::holds_alternative<Acquiring>(state_) || held(backend.key().server) != nullptr) return context_.pool.discard(backend);
+  if (!std::holds_alternative<Acquiring>(state_) || held(backend.key().server) != nullptr)
+    return context_.pool.discard(backend);
   held_.push_back(&backend);
-  context_.metrics.statement_seconds.at(is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica, metrics::Phase::queue)
+  context_.metrics.statement_seconds
+      .at(is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica, metrics::Phase::queue)
       .observe(context_.loop.now() - state_since_);
   run_on(backend);
 }
@@ -97,7 +99,8 @@ void Session::run_on(pool::Backend& backend) {
   ahead_left_ = 0;
   ahead_failed_ = preparing_ = false;
   ahead_.error = preparer_.error = {};
-  answer_ = Answer({(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0, backend.deprecate_eof()});
+  answer_ = Answer({(capabilities_ & protocol::cap::deprecate_eof) != 0,
+                    (capabilities_ & protocol::cap::session_track) != 0, backend.deprecate_eof()});
   const std::uint8_t command = command_[4];
   const bool by_statement = statement_ != nullptr && command != 0x16;
   if (by_statement && !backend.state().prepared.contains(statement_->key)) {
@@ -108,7 +111,8 @@ void Session::run_on(pool::Backend& backend) {
     return;
   }
   send_state(backend, session_.schema);
-  // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped and run again.
+  // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped
+  // and run again.
   if (ahead_left_ > 0 && !backend.key().to_replica) return become(Preparing{});
   send_statement(backend);
 }
@@ -139,7 +143,8 @@ void Session::send_statement(pool::Backend& backend) {
       protocol::write_head(framed.data(), {static_cast<std::uint32_t>(length), 0});
     } else {
       payload.assign(command_payload().begin(), command_payload().end());
-      for (int i = 0; i < 4; ++i) payload[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(there.id >> (8 * i));
+      for (int i = 0; i < 4; ++i)
+        payload[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(there.id >> (8 * i));
       protocol::write_head(framed.data(), protocol::read_head(command_.data()));
     }
     base::append(framed, payload);
@@ -154,8 +159,8 @@ void Session::send_statement(pool::Backend& backend) {
   }
 }
 
-/// A statement that ends a READ ONLY transaction on a replica by itself (BEGIN, DDL) runs on another server: what is left of that
-/// transaction would show its old snapshot to later reads.
+/// A statement that ends a READ ONLY transaction on a replica by itself (BEGIN, DDL) runs on another server: what is
+/// left of that transaction would show its old snapshot to later reads.
 void Session::leave_transaction_elsewhere() {
   if (!session_.in_transaction() || !transaction_server_ || *transaction_server_ == server_) return;
   if (auto* backend = held(*transaction_server_); backend != nullptr && backend->key().to_replica) {
@@ -175,13 +180,15 @@ void Session::pump_upload() {
   }
   pool::Backend* backend = relaying ? held(server_) : nullptr;
   if (relaying && (backend == nullptr || backend->stream().congested())) return client_->pause_reading();
-  const auto step = upload_.pump(in_, backend == nullptr ? nullptr : &backend->stream().out(), context_.config.sessions.max_packet);
+  const auto step =
+      upload_.pump(in_, backend == nullptr ? nullptr : &backend->stream().out(), context_.config.sessions.max_packet);
   if (backend != nullptr) {
     backend->stream().schedule();
     if (backend->stream().congested()) client_->pause_reading();
   }
   switch (step) {
-    case Upload::Step::need_more: return;
+    case Upload::Step::need_more:
+      return;
     case Upload::Step::complete:
       if (relaying && expect_ == protocol::Expect::nothing) return finish(false);
       if (!relaying) next_command();
@@ -191,7 +198,8 @@ void Session::pump_upload() {
       return protocol_error(metrics::ProtocolError::out_of_sequence, {1156, "08S01", "Got packets out of order"});
     case Upload::Step::too_large:
       answer_sequence_ = upload_.frames();
-      return protocol_error(metrics::ProtocolError::oversized, {1153, "08S01", "Got a packet bigger than 'sessions.max_packet' bytes"});
+      return protocol_error(metrics::ProtocolError::oversized,
+                            {1153, "08S01", "Got a packet bigger than 'sessions.max_packet' bytes"});
   }
 }
 

@@ -32,7 +32,9 @@ void filter_trackers(ByteView block, Bytes& to) {
     if (item.type == protocol::TrackerType::system_variable && tracked_by_default(item.name)) {
       protocol::put_lenenc_string(data, item.name);
       protocol::put_lenenc_string(data, item.value);
-    } else if (item.type == protocol::TrackerType::schema) {
+    } else if (item.type == protocol::TrackerType::schema || item.type == protocol::TrackerType::transaction_state ||
+               item.type == protocol::TrackerType::transaction_characteristics) {
+      // Of transactions, wye leaves what is tracked to the server's default (MySQL 9.7: their state), as the client would see it.
       protocol::put_lenenc_string(data, item.value);
     } else {
       return;
@@ -44,7 +46,8 @@ void filter_trackers(ByteView block, Bytes& to) {
 void Answer::put(base::Buffer& out, std::uint8_t sequence, ByteView payload) {
   // Gathered packets fit in one frame: ResponseTracker asks to gather nothing longer.
   std::uint8_t head[protocol::header_size];
-  protocol::write_head(head, {static_cast<std::uint32_t>(payload.size()), static_cast<std::uint8_t>(sequence + shift_)});
+  protocol::write_head(head,
+                       {static_cast<std::uint32_t>(payload.size()), static_cast<std::uint8_t>(sequence + shift_)});
   out.append(head);
   out.append(payload);
 }
@@ -75,16 +78,19 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   if ((part != Part::ok && part != Part::ok_of_result) || ok == nullptr) return put(out, sequence, payload);
   if (part == Part::ok_of_result && !x_.client_deprecate_eof) {
     scratch_.clear();
-    protocol::write_eof(scratch_, {ok->warnings, static_cast<std::uint16_t>(ok->status & ~protocol::status::session_state_changed)});
+    protocol::write_eof(
+        scratch_, {ok->warnings, static_cast<std::uint16_t>(ok->status & ~protocol::status::session_state_changed)});
     return put(out, sequence, scratch_);
   }
-  // The servers' connections always track; without a tracker block the two encodings of OK differ in the info's length prefix only.
+  // The servers' connections always track; without a tracker block the two encodings of OK differ in the info's length
+  // prefix only.
   if (ok->session_state.empty() && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
   if (x_.client_session_track) filter_trackers(ok->session_state, trackers);
   protocol::OkInfo changed = *ok;
   changed.session_state = trackers;
-  if (trackers.empty()) changed.status = static_cast<std::uint16_t>(changed.status & ~protocol::status::session_state_changed);
+  if (trackers.empty())
+    changed.status = static_cast<std::uint16_t>(changed.status & ~protocol::status::session_state_changed);
   scratch_.clear();
   protocol::write_ok(scratch_, changed, {part == Part::ok_of_result, x_.client_session_track});
   put(out, sequence, scratch_);
@@ -92,7 +98,7 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
 
 void Answer::definitions_end(base::Buffer& out, std::uint8_t next_sequence, std::uint16_t status) {
   scratch_.clear();
-  protocol::write_eof(scratch_, {0, status});
+  protocol::write_eof(scratch_, {0, static_cast<std::uint16_t>(status & ~protocol::status::session_state_changed)});
   put(out, next_sequence, scratch_);
   ++shift_;
 }

@@ -13,8 +13,9 @@ struct Encoding {
   bool client_deprecate_eof = false, client_session_track = false, server_deprecate_eof = false;
 };
 
-/// Turns the answer of a server into the answer that the client negotiated. Pure; writes frames with the client's sequence ids.
-/// Packets that need no change are passed as raw bytes by the caller, who only adds shift() to their sequence ids.
+/// Turns the answer of a server into the answer that the client negotiated. Pure; writes frames with the client's
+/// sequence ids. Packets that need no change are passed as raw bytes by the caller, who only adds shift() to their
+/// sequence ids.
 class Answer {
  public:
   Answer() = default;
@@ -23,8 +24,8 @@ class Answer {
   std::uint8_t shift() const { return shift_; }
   bool needs_cut() const { return x_.server_deprecate_eof && !x_.client_deprecate_eof; }
 
-  /// A gathered packet. `definitions_end`: an EOF that stands between definitions and rows (or behind definitions of a PREPARE).
-  /// Appends what the client gets, possibly nothing.
+  /// A gathered packet. `definitions_end`: an EOF that stands between definitions and rows (or behind definitions of a
+  /// PREPARE). Appends what the client gets, possibly nothing.
   void packet(base::Buffer& out, protocol::Part part, std::uint8_t sequence, ByteView payload, bool definitions_end,
               const protocol::OkInfo* ok);
   /// The server (DEPRECATE_EOF) has sent its last definition of a block; a client without it wants an EOF there.
@@ -37,8 +38,8 @@ class Answer {
   Bytes scratch_;
 };
 
-/// The tracker items that a client with CLIENT_SESSION_TRACK sees by the server's default (schema and the five variables of
-/// session_track_system_variables); all others are wye's own.
+/// The tracker items that a client with CLIENT_SESSION_TRACK sees by the server's default (schema and the five
+/// variables of session_track_system_variables); all others are wye's own.
 void filter_trackers(ByteView block, Bytes& to);
 
 }  // namespace wye::session

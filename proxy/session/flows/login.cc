@@ -27,8 +27,8 @@ login::Action LoginFlow::begin_again(std::string user, std::string_view plugin) 
 
 login::Action LoginFlow::first_answer(std::string_view plugin, Bytes auth) {
   const bool empty = auth.empty() || (auth.size() == 1 && auth[0] == 0);
-  // Empty under a plugin that wye speaks: an empty password. Under another (libmariadb names a fallback while two threads load the
-  // plugin at once): no answer yet, so the client is asked as a server would.
+  // Empty under a plugin that wye speaks: an empty password. Under another (libmariadb names a fallback while two
+  // threads load the plugin at once): no answer yet, so the client is asked as a server would.
   if (empty && (plugin == sha2_plugin || plugin == native_plugin || plugin.empty())) return verify_clear("");
   if (plugin == sha2_plugin) return sha2_first(std::move(auth));
   if (plugin == native_plugin && auth.size() == 20) {
@@ -43,7 +43,8 @@ login::Action LoginFlow::switch_to(std::string_view plugin) {
   state_ = State::switched;
   plugin_ = plugin;
   Bytes payload;
-  protocol::write_auth_switch(payload, protocol::make_auth_switch(plugin, x_.nonce));  // without its NUL, clients refuse the nonce
+  protocol::write_auth_switch(
+      payload, protocol::make_auth_switch(plugin, x_.nonce));  // without its NUL, clients refuse the nonce
   return login::Send{std::move(payload)};
 }
 
@@ -64,7 +65,8 @@ login::Action LoginFlow::on_rows(const std::optional<std::vector<AccountRow>>& r
     state_ = State::done;
     return login::Verify{std::move(account)};
   }
-  // Accounts of other plugins: their clear text comes by caching_sha2's full authentication, whatever the server's plugin is.
+  // Accounts of other plugins: their clear text comes by caching_sha2's full authentication, whatever the server's
+  // plugin is.
   if (!native && !rows->empty()) return switch_to(sha2_plugin);
   // A wrong password or an unknown user: the primary says so in its own words.
   const auto nonsense = protocol::make_nonce();
@@ -76,9 +78,9 @@ login::Action LoginFlow::on_rows(const std::optional<std::vector<AccountRow>>& r
 
 login::Action LoginFlow::sha2_first(Bytes auth) {
   if (auth.size() != 32) return refuse(1043, "08S01", "Bad handshake");
-  if (auto account = x_.known ? x_.known(user_) : nullptr;
-      account != nullptr && account->kind == protocol::Account::Kind::clear &&
-      protocol::sha2_verify(auth, account->digest2, x_.nonce)) {
+  if (auto account = x_.known ? x_.known(user_) : nullptr; account != nullptr &&
+                                                           account->kind == protocol::Account::Kind::clear &&
+                                                           protocol::sha2_verify(auth, account->digest2, x_.nonce)) {
     state_ = State::done;
     used_known_ = fast_ = true;
     return login::Verify{std::move(account)};
@@ -91,7 +93,8 @@ login::Action LoginFlow::on_packet(ByteView payload) {
   switch (state_) {
     case State::switched:
       // A client that answers with another plugin's size has no such plugin: not asked twice.
-      if (plugin_ == native_plugin && payload.size() > 1 && payload.size() != 20) return refuse(1043, "08S01", "Bad handshake");
+      if (plugin_ == native_plugin && payload.size() > 1 && payload.size() != 20)
+        return refuse(1043, "08S01", "Bad handshake");
       return first_answer(plugin_, Bytes(payload.begin(), payload.end()));
     case State::sha2_full:
       if (x_.secure) return sha2_clear(payload);
@@ -102,8 +105,10 @@ login::Action LoginFlow::on_packet(ByteView payload) {
         return login::Send{std::move(reply)};
       }
       return sha2_rsa(payload);  // a client that has kept the key sends the cipher at once
-    case State::sha2_rsa: return sha2_rsa(payload);
-    default: return refuse(1047, "08S01", "Unexpected packet during authentication");
+    case State::sha2_rsa:
+      return sha2_rsa(payload);
+    default:
+      return refuse(1047, "08S01", "Unexpected packet during authentication");
   }
 }
 

@@ -24,24 +24,31 @@ struct AccountRow {
 
 namespace login {
 // What the driver does next. Bytes are payloads; the driver frames and numbers them.
-struct Send { Bytes payload; };                 // to the client; then its next packet comes to on_packet()
-struct Wait {};                                 // nothing to send: the client's next packet comes to on_packet()
-struct LookUp {};                               // read the rows of `user()` with the monitor's account, then on_rows()
-struct Verify { AccountPtr account; };          // log in to the primary with it, then on_verdict()
-struct Refuse { base::Error error; };           // ERR, close
+struct Send {
+  Bytes payload;
+};                 // to the client; then its next packet comes to on_packet()
+struct Wait {};    // nothing to send: the client's next packet comes to on_packet()
+struct LookUp {};  // read the rows of `user()` with the monitor's account, then on_rows()
+struct Verify {
+  AccountPtr account;
+};  // log in to the primary with it, then on_verdict()
+struct Refuse {
+  base::Error error;
+};  // ERR, close
 using Action = std::variant<Send, Wait, LookUp, Verify, Refuse>;
 }  // namespace login
 
-/// The client's side of authentication, as a pure machine. wye has no user list: it finds out the password (caching_sha2: full
-/// authentication over TLS or by RSA; known from before: fast path) or stage 1 (mysql_native_password: from the account's row),
-/// then the primary decides, with its own error text.
+/// The client's side of authentication, as a pure machine. wye has no user list: it finds out the password
+/// (caching_sha2: full authentication over TLS or by RSA; known from before: fast path) or stage 1
+/// (mysql_native_password: from the account's row), then the primary decides, with its own error text.
 /// https://dev.mysql.com/doc/dev/mysql-server/latest/page_caching_sha2_authentication_exchanges.html
 class LoginFlow {
  public:
   struct Setup {
-    bool secure = false;                          // the client's connection is encrypted or a Unix socket
-    protocol::Nonce nonce{};                      // of the greeting, or of the AuthSwitch of a change of user
-    std::function<AccountPtr(std::string_view user)> known;  // the worker's accounts with a verified password; nullptr: none
+    bool secure = false;      // the client's connection is encrypted or a Unix socket
+    protocol::Nonce nonce{};  // of the greeting, or of the AuthSwitch of a change of user
+    std::function<AccountPtr(std::string_view user)>
+        known;  // the worker's accounts with a verified password; nullptr: none
     const protocol::RsaKey* rsa = nullptr;
   };
   explicit LoginFlow(Setup setup) : x_(std::move(setup)) {}

@@ -10,17 +10,17 @@
 
 namespace wye::session {
 
-/// A binary prepared statement of one session. The id that the client holds is the session's; each backend connection that
-/// needs it has its own (ConnectionState::prepared, by key).
+/// A binary prepared statement of one session. The id that the client holds is the session's; each backend connection
+/// that needs it has its own (ConnectionState::prepared, by key).
 struct PreparedStatement {
-  std::uint32_t id = 0;       // the client's
-  std::uint64_t key = 0;      // unique in the process: a connection that changes sessions can't mistake one for another
+  std::uint32_t id = 0;   // the client's
+  std::uint64_t key = 0;  // unique in the process: a connection that changes sessions can't mistake one for another
   std::string text;
-  std::string schema;         // names in the text were resolved in this one
-  sql::Facts facts;           // views into `text`
+  std::string schema;  // names in the text were resolved in this one
+  sql::Facts facts;    // views into `text`
   std::uint16_t parameters = 0, columns = 0;
-  Bytes types;                // as the client last bound them; empty: never
-  std::uint32_t types_version = 0;  // grows when they change
+  Bytes types;                              // as the client last bound them; empty: never
+  std::uint32_t types_version = 0;          // grows when they change
   std::optional<topology::ServerId> fixed;  // SEND_LONG_DATA went there; until the EXECUTE or RESET
   std::optional<base::Error> lost;          // SEND_LONG_DATA failed: the next EXECUTE says so
   std::optional<topology::ServerId> last;   // where it was executed last
@@ -41,14 +41,15 @@ class PreparedStatements {
   std::uint32_t last_id_ = 0;
 };
 
-/// The payload of an EXECUTE as the server at the other end needs it: its own id, and the parameter types if it has not seen them.
-/// `prefix` is the payload as far as it is there. Absent: the prefix is malformed.
+/// The payload of an EXECUTE as the server at the other end needs it: its own id, and the parameter types if it has not
+/// seen them. `prefix` is the payload as far as it is there. Absent: the prefix is malformed.
 struct ExecuteRewrite {
   Bytes prefix;
   bool grew = false;  // the frames behind it must be cut anew
 };
 /// REQUIRES: note_types() of the same payload before.
-std::optional<ExecuteRewrite> rewrite_execute(ByteView prefix, const PreparedStatement& statement, PreparedThere& there);
+std::optional<ExecuteRewrite> rewrite_execute(ByteView prefix, const PreparedStatement& statement,
+                                              PreparedThere& there);
 /// Remembers the types that an EXECUTE binds. False: malformed.
 bool note_types(ByteView prefix, PreparedStatement& statement);
 

@@ -6,20 +6,22 @@
 namespace wye::session {
 
 const char* name(Pin pin) {
-  static constexpr const char* names[] = {"none",           "temporary_table",   "lock_tables",      "xa",
-                                          "handler",        "sticky_setting",    "untracked_setting", "next_transaction",
-                                          "set_option",     "replay_failed",     "unseen_text"};
+  static constexpr const char* names[] = {"none",       "temporary_table", "lock_tables",       "xa",
+                                          "handler",    "sticky_setting",  "untracked_setting", "next_transaction",
+                                          "set_option", "replay_failed",   "unseen_text"};
   return names[static_cast<std::size_t>(pin)];
 }
 
 bool moves_by_itself(std::string_view variable) {
-  static constexpr std::string_view names[] = {
-      "error_count",      "gtid_next",        "identity",          "insert_id",
-      "in_transaction",                "last_gtid",        "last_insert_id",   "proxy_user",        "pseudo_slave_mode",
-      "pseudo_replica_mode",           "pseudo_thread_id", "rand_seed1",       "rand_seed2",        "skip_replication",
-      "sql_log_bin",                   "statement_id",     "timestamp",        "transaction_read_only", "tx_read_only",
-      "warning_count"};
-  return std::find(std::begin(names), std::end(names), variable) != std::end(names) || variable.starts_with("session_track_");
+  static constexpr std::string_view names[] = {"error_count",         "gtid_next",        "identity",
+                                               "insert_id",           "in_transaction",   "last_gtid",
+                                               "last_insert_id",      "proxy_user",       "pseudo_slave_mode",
+                                               "pseudo_replica_mode", "pseudo_thread_id", "rand_seed1",
+                                               "rand_seed2",          "skip_replication", "sql_log_bin",
+                                               "statement_id",        "timestamp",        "transaction_read_only",
+                                               "tx_read_only",        "warning_count"};
+  return std::find(std::begin(names), std::end(names), variable) != std::end(names) ||
+         variable.starts_with("session_track_");
 }
 
 std::string quoted(std::string_view text, bool no_backslash_escapes) {
@@ -63,8 +65,8 @@ bool is_number(std::string_view text) {
   return digit;
 }
 
-// Values that are numbers in the tracker's text but strings to SET, and the reverse, are told apart by the variable's name where
-// the text alone does not: the trackers report text only.
+// Values that are numbers in the tracker's text but strings to SET, and the reverse, are told apart by the variable's
+// name where the text alone does not: the trackers report text only.
 std::string assignment(std::string_view variable, std::string_view value, bool no_backslash_escapes) {
   std::string sql = "@@session." + std::string(variable) + "=";
   if (value.empty() && variable.starts_with("character_set_")) return sql + "NULL";
@@ -103,7 +105,8 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   const bool had_next = next_transaction_;
   apply_status(ok.status, from_primary || (facts != nullptr && facts->has(sql::Effect::fx_autocommit)));
   // SET and USE begin no transaction, so they do not use up what SET TRANSACTION said of the next one.
-  if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use)) next_transaction_ = had_next;
+  if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use))
+    next_transaction_ = had_next;
   if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables) && pin_ == Pin::lock_tables) pin_ = Pin::none;
   bool named = false, state_changed = false;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
@@ -119,8 +122,11 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
           ++version_;
         }
         break;
-      case protocol::TrackerType::state_change: state_changed = item.value != "0"; break;
-      default: break;
+      case protocol::TrackerType::state_change:
+        state_changed = item.value != "0";
+        break;
+      default:
+        break;
     }
   });
   // A SET that changed something and named nothing: it can't be repeated elsewhere.

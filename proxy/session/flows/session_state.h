@@ -18,7 +18,7 @@ using Variables = std::map<std::string, std::string, std::less<>>;
 
 /// A prepared statement as one backend connection knows it.
 struct PreparedThere {
-  std::uint32_t id = 0;        // the server's
+  std::uint32_t id = 0;             // the server's
   std::uint32_t types_version = 0;  // which of PreparedStatement::types an EXECUTE has bound here; 0: none
 };
 
@@ -26,7 +26,7 @@ struct PreparedThere {
 struct ConnectionState {
   std::string schema;
   Variables variables;
-  std::uint64_t version = 0;   // of the SessionState that was last applied; 0: fresh
+  std::uint64_t version = 0;                                  // of the SessionState that was last applied; 0: fresh
   std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
   void forget_session() {
     variables.clear();
@@ -36,7 +36,20 @@ struct ConnectionState {
 };
 
 /// Why a session's reads stay on the primary until it is reset. Names are metric labels.
-enum class Pin : std::uint8_t { none, temporary_table, lock_tables, xa, handler, sticky_setting, untracked_setting, next_transaction, set_option, replay_failed, unseen_text, last };
+enum class Pin : std::uint8_t {
+  none,
+  temporary_table,
+  lock_tables,
+  xa,
+  handler,
+  sticky_setting,
+  untracked_setting,
+  next_transaction,
+  set_option,
+  replay_failed,
+  unseen_text,
+  last
+};
 const char* name(Pin);
 
 /// What wye remembers of one session by value, and what it can't (pins). Pure. One owner.
@@ -56,7 +69,8 @@ class SessionState {
   void after_error(const sql::Facts* facts);
   void reset();  // COM_RESET_CONNECTION: keeps the schema
 
-  /// SQL that brings a connection to this state, empty if there is no difference. `connection.variables` becomes what will be true.
+  /// SQL that brings a connection to this state, empty if there is no difference. `connection.variables` becomes what
+  /// will be true.
   std::string difference(ConnectionState& connection) const;
   /// The connection where the state was just changed has it.
   void adopt(ConnectionState& connection) const {
@@ -65,7 +79,10 @@ class SessionState {
     connection.schema = schema;
     connection.version = version_;
   }
-  void transaction_lost() { status_ = static_cast<std::uint16_t>(status_ & ~(protocol::status::in_transaction | protocol::status::in_transaction_readonly)); }
+  void transaction_lost() {
+    status_ = static_cast<std::uint16_t>(
+        status_ & ~(protocol::status::in_transaction | protocol::status::in_transaction_readonly));
+  }
   bool differs(const ConnectionState& connection) const { return connection.version != version_; }
 
   void pin(Pin why) {
@@ -91,7 +108,8 @@ class SessionState {
   bool tracker_change_ = false;
 };
 
-/// Session variables that change by themselves, or that only make sense on the connection where they were set: never replayed.
+/// Session variables that change by themselves, or that only make sense on the connection where they were set: never
+/// replayed.
 bool moves_by_itself(std::string_view variable);
 /// 'it''s' with every byte that a server could misread escaped by doubling or backslash, per NO_BACKSLASH_ESCAPES.
 std::string quoted(std::string_view text, bool no_backslash_escapes);

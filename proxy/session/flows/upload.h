@@ -6,10 +6,12 @@
 
 namespace wye::session {
 
-/// What is still to come of a client's command whose beginning is already on its way: frames that pass as they are. Pure.
+/// What is still to come of a client's command whose beginning is already on its way: frames that pass as they are.
+/// Pure.
 class Upload {
  public:
-  /// `left`: payload bytes of the current frame still to come; `full`: that frame has max_frame bytes, so another follows.
+  /// `left`: payload bytes of the current frame still to come; `full`: that frame has max_frame bytes, so another
+  /// follows.
   void begin(std::uint32_t left, bool full, std::uint64_t total_so_far) {
     left_ = left;
     full_ = full;
