@@ -4,11 +4,13 @@
 """Clients that break the protocol, or its limits, or vanish. After each: new clients are served, what could be told was told,
 the connection is closed, a counter went up, no descriptor stays."""
 import os
+import resource
 import socket
 import ssl
 import struct
 import sys
 import time
+from pathlib import Path
 
 import raw
 from client import Connection
@@ -212,6 +214,33 @@ def more_than_sessions_max(box):
     wait_until(lambda: raw.total(raw.metrics(box), 'wye_sessions{') <= 1, 10, 'sessions stay open')
 
 
+def out_of_descriptors(box):
+    """More connections than the process may have: refused at once, nobody spins, sessions go on."""
+    soft, hard = resource.prlimit(box.wye.pid, resource.RLIMIT_NOFILE)
+    with login(box) as connection:
+        connection.query('DO 1')
+        flood = []
+        try:
+            resource.prlimit(box.wye.pid, resource.RLIMIT_NOFILE, (raw.descriptors(box) + 30, hard))
+            flood = [Raw(box) for _ in range(100)]
+            refused = sum(client.packet() is None for client in flood)
+            assert refused >= 60, refused
+            before, started = cpu_seconds(box), time.monotonic()
+            while time.monotonic() - started < 1:
+                connection.query('DO 1')
+                time.sleep(0.02)  # lint: measures what wye does meanwhile
+            assert cpu_seconds(box) - before < 0.5, 'wye spins'
+        finally:
+            resource.prlimit(box.wye.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            for client in flood:
+                client.sock.close()
+
+
+def cpu_seconds(box):
+    fields = Path(f'/proc/{box.wye.pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
 def out_of_sequence(box):
     logged_in_says(box, frame(b'\x0e', 1), 1156)
     logged_in_says(box, frame(b'\x03SELECT 1', 77), 1156)
@@ -389,7 +418,8 @@ TESTS = [  # and the counter that must have grown
     (slow_login, PROTOCOL + '{kind="login_timeout"}'), (stops_in_the_middle_of_authentication, PROTOCOL + '{kind="login_timeout"}'),
     (http, PROTOCOL + '{kind="http"}'), (tls_hello_without_request, PROTOCOL), (clear_text_behind_ssl_request, 'wye_sessions_total{result="login_failed"}'),
     (garbage_as_tls, 'wye_sessions_total{result="login_failed"}'), (silent_flood, PROTOCOL + '{kind="login_timeout"}'),
-    (more_than_sessions_max, 'wye_sessions_total{result="refused_max"}'), (out_of_sequence, PROTOCOL + '{kind="out_of_sequence"}'),
+    (more_than_sessions_max, 'wye_sessions_total{result="refused_max"}'), (out_of_descriptors, None),
+    (out_of_sequence, PROTOCOL + '{kind="out_of_sequence"}'),
     (empty_packet, PROTOCOL + '{kind="malformed"}'), (oversized_packet, PROTOCOL + '{kind="oversized"}'),
     (wrong_sequence_inside_a_packet, PROTOCOL + '{kind="out_of_sequence"}'), (truncated_command, None), (dies_in_a_big_packet, None),
     (dies_while_its_statement_runs, None), (unknown_commands, PROTOCOL + '{kind="unsupported_command"}'),
