@@ -1,8 +1,5 @@
 #include "proxy/session/flows/login.h"
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "tests/unit/catch.h"
 
 namespace wye::session {
@@ -81,13 +78,7 @@ void check_switch(const login::Action& action, const std::string& plugin) {
 }
 
 const protocol::RsaKey& rsa() {
-  static const auto key = [] {
-    std::string folder = (std::filesystem::temp_directory_path() / "wye-test-XXXXXX").string(), error;
-    REQUIRE(mkdtemp(folder.data()) != nullptr);
-    auto made = protocol::RsaKey::load_or_make(folder + "/key.pem", error);
-    std::filesystem::remove_all(folder);
-    return made;
-  }();
+  static const auto key = protocol::RsaKey::make();
   REQUIRE(key != nullptr);
   return *key;
 }

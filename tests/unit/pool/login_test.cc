@@ -17,7 +17,7 @@ struct Keys {
     std::signal(SIGPIPE, SIG_IGN);  // as wye does
     server = net::server_tls("", "", folder.path(), error);
     client = net::client_tls("", error);
-    rsa = protocol::RsaKey::load_or_make(folder.path() + "/rsa.pem", error);
+    rsa = protocol::RsaKey::make();
   }
   test::TemporaryFolder folder;
   std::string error;
