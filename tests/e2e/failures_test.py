@@ -140,7 +140,7 @@ def replica_dies_inside_a_result(box):
                     rows += 1
                     if rows == stop_after + 1:
                         if blocked:
-                            time.sleep(1)  # lint: all buffers fill, so that the server waits in the middle of a row
+                            raw.pace(1)  # all buffers fill, so that the server waits in the middle of a row
                         box.servers[1].kill()
             except ServerError as error:
                 assert error.code == 2013, error
@@ -222,7 +222,7 @@ def primary_dies_during_a_write(box):
         all_online(box)
         assert attempt(connection, 'INSERT INTO t VALUES (31)') == 'ok', 'the session is not usable'
         assert connection.query('SELECT COUNT(*) FROM t WHERE a = 31').rows == [('1',)]
-        time.sleep(4)  # lint: as long as a second run would take
+        raw.pace(4)  # as long as a second run would take
     assert box.primary.value('SELECT COUNT(*) FROM shop.t WHERE a = 30') == '0', 'it ran again'
 
 
@@ -264,7 +264,7 @@ def replica_freezes(box):
         wait_until(lambda: all(loop.turns > 50 for loop in loops), 20, 'no reads')
         box.servers[1].freeze()
         wait_until(lambda: state_of(box, 'db2')['state'] != 'online', 15, 'nobody notices')
-        time.sleep(2)  # lint: the reads shall go on for a while
+        raw.pace(2)  # the reads shall go on for a while
         started = time.monotonic()
         assert connection.query('SELECT SUM(a) FROM seed').rows == [('5050',)]
         took = time.monotonic() - started
@@ -326,7 +326,7 @@ def own_writes_are_seen(box):
     used = [sent_to(box, name) for name in ('db1', 'db2', 'db3')]
     end, lagging = time.monotonic() + 30, True
     while time.monotonic() < end:
-        time.sleep(3)  # lint: the length of the test
+        raw.pace(3)  # the length of the test
         lagging = not lagging
         box.servers[1].lag(1 if lagging else 0)
     for loop in loops:

@@ -161,7 +161,7 @@ def clear_text_behind_ssl_request(box):
             client.greeting()
             if first < len(SSL_REQUEST):
                 client.send(SSL_REQUEST[:first])
-                time.sleep(0.05)  # lint: the two segments shall not become one; nothing depends on it
+                raw.pace(0.05)  # the two segments shall not become one; nothing depends on it
             client.send((SSL_REQUEST + injected)[first if first < len(SSL_REQUEST) else 0:])
             while (answer := client.packet()) is not None:
                 assert answer[1][:1] != b'\0', 'logged in by clear text behind an SSLRequest'
@@ -228,7 +228,7 @@ def out_of_descriptors(box):
             before, started = cpu_seconds(box), time.monotonic()
             while time.monotonic() - started < 1:
                 connection.query('DO 1')
-                time.sleep(0.02)  # lint: measures what wye does meanwhile
+                raw.pace(0.02)  # measures what wye does meanwhile
             assert cpu_seconds(box) - before < 0.5, 'wye spins'
         finally:
             resource.prlimit(box.wye.pid, resource.RLIMIT_NOFILE, (soft, hard))

@@ -123,6 +123,14 @@ def served(box, seconds=10, clients=6):
         one()
 
 
+def pace(seconds):
+    """Time that is itself what a test is about (a slow client's pace, a load's length, proof that nothing comes); never a wait for
+    something to happen."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(left)  # lint: poll
+
+
 def settled(box, baseline, seconds=15):
     """Descriptors are back at their number: nothing leaks."""
     wait_until(lambda: descriptors(box) <= baseline, seconds,

@@ -58,7 +58,7 @@ class Slow(threading.Thread):
                 assert text[size - ROW:] == bytes([97 + (seen + self.number) % 26]) * ROW, f'row {seen} is wrong'
                 self.bytes += size
                 if time.monotonic() < slow_until:
-                    time.sleep(0.02)  # lint: a slow client is slow
+                    raw.pace(0.02)  # a slow client is slow
             assert seen == self.rows, f'{seen} rows of {self.rows}'
             assert connection.query('SELECT 7').rows == [('7',)]
 
@@ -80,7 +80,7 @@ def large_results_to_slow_clients(box):
             fast.query('SELECT b FROM fast WHERE a = 1')
             fast.query('UPDATE fast SET b = b + 1')
             waits.append(time.monotonic() - at)
-            time.sleep(0.05)  # lint: the neighbour's own pace
+            raw.pace(0.05)  # the neighbour's own pace
     seconds = time.monotonic() - started
     peak = raw.memory_kib(box, 'VmHWM') / 1024
     total = sum(client.bytes for client in clients)
