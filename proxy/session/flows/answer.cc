@@ -34,7 +34,8 @@ void filter_trackers(ByteView block, Bytes& to) {
       protocol::put_lenenc_string(data, item.value);
     } else if (item.type == protocol::TrackerType::schema || item.type == protocol::TrackerType::transaction_state ||
                item.type == protocol::TrackerType::transaction_characteristics) {
-      // Of transactions, wye leaves what is tracked to the server's default (MySQL 9.7: their state), as the client would see it.
+      // Of transactions, wye leaves what is tracked to the server's default (MySQL 9.7: their state), as the client
+      // would see it.
       protocol::put_lenenc_string(data, item.value);
     } else {
       return;
