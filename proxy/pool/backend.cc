@@ -102,7 +102,7 @@ void Backend::close() {
   lost(Error{2013, "HY000", "closed"}, false);
 }
 
-std::string Backend::settings_sql(bool after_reset) const {
+std::string Backend::settings_sql() const {
   // '*' and not a list of names: a name missing from the list would be a variable that is silently not carried over.
   std::string sql =
       "SET SESSION session_track_system_variables='*',SESSION session_track_schema=1,SESSION "
@@ -113,20 +113,10 @@ std::string Backend::settings_sql(bool after_reset) const {
   if (key_.to_replica)
     sql += mariadb_ ? ",SESSION tx_read_only=1,SESSION autocommit=1"
                     : ",SESSION transaction_read_only=1,SESSION autocommit=1";
-  // A reset sets the server's default charset, not the one of the login: what the next session's login asked for, as a
-  // server would understand it (an unknown number is the default).
-  if (after_reset) {
-    const std::string of =
-        " FROM information_schema.collations WHERE id=" + std::to_string(key_.collation) + "),@@global.";
-    for (const char* charset : {"character_set_client", "character_set_results"})
-      sql += std::string(",SESSION ") + charset + "=COALESCE((SELECT character_set_name" + of + charset + ")";
-    sql += ",SESSION collation_connection=COALESCE((SELECT collation_name" + of + "collation_connection)";
-  }
   return sql;
 }
 
 void Backend::prologue() {
-  const bool after_reset = needs_reset_;
   if (needs_reset_) {
     in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::ok_or_err, deprecate_eof())});
     stream_->write(framed_command(0x1f));
@@ -135,7 +125,7 @@ void Backend::prologue() {
   }
   if (needs_settings_) {
     in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::query, deprecate_eof())});
-    stream_->write(framed_command(0x03, settings_sql(after_reset)));
+    stream_->write(framed_command(0x03, settings_sql()));
     needs_settings_ = false;
   }
 }

@@ -84,6 +84,9 @@ class Backend final : public net::StreamOwner {
   /// The sink goes away: what is still to come for it is read and dropped.
   void orphan(const ResponseSink& sink);
 
+  /// A reset sets the server's default charset, not that of the login: false if the two differ, and another session
+  /// would see it in its results' metadata.
+  bool survives_reset() const { return key_.collation == 0 || key_.collation == greeting_.collation; }
   /// Marks for COM_RESET_CONNECTION ahead of the next statement.
   void reset_before_next();
   /// The client itself has sent COM_RESET_CONNECTION: the trackers' settings are gone.
@@ -138,7 +141,7 @@ class Backend final : public net::StreamOwner {
   void send_login_packet(std::uint8_t sequence, ByteView payload, bool secret);
   // backend.cc
   void prologue();
-  std::string settings_sql(bool after_reset) const;
+  std::string settings_sql() const;
   void lost(const Error& error, bool server_said_so);
   void malformed(const char* why);
   // Cutting the stream. False, or Began::dead: the connection is dead or gone, nothing of it may be touched.

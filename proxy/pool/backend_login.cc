@@ -110,7 +110,14 @@ bool Backend::answer_plugin(const std::string& plugin, Bytes& to) const {
     to.assign(scramble.begin(), scramble.end());
     return true;
   }
-  if (plugin == "mysql_clear_password" && (stream_->secure() || !address_.path.empty())) {
+  // MySQL asks unknown users for a random plugin, also sha256_password: its own words of refusal come only after an
+  // answer.
+  const bool private_way = stream_->secure() || !address_.path.empty();
+  if (plugin == "sha256_password" && !private_way) {
+    to.push_back(0x01);  // asks for its public key
+    return true;
+  }
+  if (plugin == "mysql_clear_password" ? private_way : plugin == "sha256_password") {
     base::append(to, base::bytes_of(secret));
     to.push_back(0);
     return true;
@@ -173,7 +180,7 @@ void Backend::on_auth_switch(const protocol::Packet& packet) {
   Bytes answer;
   if (!answer_plugin(plugin_, answer))
     return lost(Error{1045, "28000", "wye can't log in with the plugin '" + plugin_ + "' on the client's behalf"},
-                false);
+                true);
   send_login_packet(static_cast<std::uint8_t>(packet.sequence + 1), answer, true);
   protocol::wipe(answer);
 }
@@ -182,7 +189,8 @@ void Backend::on_auth_more(const protocol::Packet& packet) {
   const auto data = packet.payload.subspan(1);
   const auto next = static_cast<std::uint8_t>(packet.sequence + 1);
   const auto secret = key_.account->secret.view();
-  if (plugin_ != "caching_sha2_password" || data.empty() || key_.account->kind != Account::Kind::clear)
+  if ((plugin_ != "caching_sha2_password" && plugin_ != "sha256_password") || data.empty() ||
+      key_.account->kind != Account::Kind::clear)
     return malformed("unexpected authentication data");
   if (data.size() == 1 && data[0] == 0x03) return;  // fast path: OK follows
   if (data.size() == 1 && data[0] == 0x04) {        // full authentication

@@ -95,7 +95,7 @@ void Pool::cancel(BackendHolder& holder) {
 
 void Pool::release(Backend& backend) {
   if (backend.dead()) return;
-  if (role_changed(backend) || !backend.idle()) return discard(backend);
+  if (role_changed(backend) || !backend.idle() || !backend.survives_reset()) return discard(backend);
   backend.set_holder(this);
   backend.touch(loop_.now());
   backend.stream().resume_reading();  // it may have been paused for a slow client

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t ok_head = 0x00, err_head = 0xff, eof_head = 0xfe, infile_head = 0xfb;
 constexpr std::uint32_t longest_eof = 8;  // a row that begins with 0xfe is at least 9 bytes long
+constexpr std::uint32_t prepare_ok_length = 12;
 // A table has at most 4096 columns, and COM_STMT_PREPARE has 16 bits for their number.
 constexpr std::uint64_t max_columns = 0xffff;
 
@@ -77,7 +78,9 @@ std::optional<Part> ResponseTracker::part_of_first(std::uint8_t first_byte, std:
       if (first_byte != eof_head) return Part::column_count;
       break;
     case Expect::prepare:
-      if (first_byte == ok_head) return Part::prepare_ok;
+      // MySQL 9 answers the PREPARE of some statements that it refuses with a plain OK (seen: SET GLOBAL without the
+      // right).
+      if (first_byte == ok_head) return length == prepare_ok_length ? Part::prepare_ok : Part::ok;
       break;
     case Expect::text:
       return Part::text;

@@ -136,7 +136,8 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     session_.pin(Pin::replay_failed);
     return run_again(routing::Reason::pinned, metrics::Retry::reprepare);
   }
-  if (backend != nullptr && statement_ != nullptr && expect_ == protocol::Expect::prepare && !tracker.failed()) {
+  if (backend != nullptr && statement_ != nullptr && expect_ == protocol::Expect::prepare && !tracker.failed() &&
+      tracker.statement_id() != 0) {
     statement_->parameters = tracker.parameters();
     statement_->columns = tracker.columns();
     backend->state().prepared[statement_->key] = {tracker.statement_id(), false};
@@ -146,7 +147,7 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     close_when_sent();
     return finish_unread();
   }
-  finish(tracker.failed());
+  finish(tracker.failed() || (expect_ == protocol::Expect::prepare && tracker.statement_id() == 0));
 }
 
 void Session::finish_unread() {

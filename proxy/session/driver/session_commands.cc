@@ -239,7 +239,9 @@ void Session::execute() {
                  "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_execute"});
   if (!note_types(command_payload(), *statement_)) {
     context_.metrics.protocol_errors[metrics::ProtocolError::malformed].add();
-    return fail(malformed);
+    const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+    return fail({1210, "HY000",
+                 std::string("Incorrect arguments to ") + (mariadb ? "mysqld_stmt_execute" : "COM_STMT_EXECUTE")});
   }
   facts_ = statement_->facts;
   if (transaction_is_broken()) return;
@@ -343,6 +345,7 @@ void Session::reset_connection() {
     }
   }
   session_.reset();
+  session_.collation = 0;  // from now on the charset is the server's default, not what the login asked for
   prepared_.clear();
   broken_transaction_ = primary_state_ = false;
   transaction_server_ = last_read_ = last_statement_ = std::nullopt;
