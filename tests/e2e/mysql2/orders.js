@@ -68,7 +68,7 @@ async function deadlock({ open, close }, step) {
   await close(light);
 }
 
-async function kinds(connection, step) {
+async function kinds(connection, step, xid) {
   const each = async (...statements) => {
     for (const sql of statements) step(sql, await run(connection, 'query', sql));
   };
@@ -81,7 +81,7 @@ async function kinds(connection, step) {
   await each('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', 'BEGIN', 'SELECT COUNT(*) FROM orders', 'COMMIT', 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
   await each('SET TRANSACTION READ ONLY', "INSERT INTO customers (name) VALUES ('refused')", 'SELECT COUNT(*) FROM customers', "INSERT INTO customers (name) VALUES ('taken')", "DELETE FROM customers WHERE name = 'taken'");
   await each('SELECT name FROM customers WHERE id = 1 FOR SHARE', 'SELECT name FROM customers WHERE id = 1 LOCK IN SHARE MODE', 'SELECT name FROM customers WHERE id = 1 FOR UPDATE');
-  await each("XA START 'e2e'", "INSERT INTO customers (name) VALUES ('xa')", "XA END 'e2e'", "XA PREPARE 'e2e'", "XA ROLLBACK 'e2e'", "SELECT COUNT(*) FROM customers WHERE name = 'xa'");
+  await each(`XA START '${xid}'`, "INSERT INTO customers (name) VALUES ('xa')", `XA END '${xid}'`, `XA PREPARE '${xid}'`, `XA ROLLBACK '${xid}'`, "SELECT COUNT(*) FROM customers WHERE name = 'xa'");
 }
 
 module.exports = async (context, step) => {
@@ -100,7 +100,7 @@ module.exports = async (context, step) => {
   await place(connection, 999, [[1, 1]], (what, v) => step(`nobody: ${what}`, v)); // the foreign key refuses it
   step('report', await run(connection, 'query', report));
   await deadlock(context, step);
-  await kinds(connection, step);
+  await kinds(connection, step, base.database); // a name of its own: they are global
   // Orders of several connections of a pool, one behind the other: each must see the one before.
   const pool = mysql.createPool({ ...base, connectionLimit: 4 });
   const lease = () => new Promise((resolve, reject) => pool.getConnection((e, c) => (e ? reject(e) : resolve(c))));

@@ -124,8 +124,8 @@ async function state(connection, step) {
   step('temporary select', await run(connection, 'query', 'SELECT a FROM temp ORDER BY a'));
   step('temporary prepared', await run(connection, 'execute', 'SELECT a FROM temp WHERE a > ?', [1]));
   step('temporary drop', await run(connection, 'query', 'DROP TEMPORARY TABLE temp'));
-  step('lock', await run(connection, 'query', "SELECT GET_LOCK('e2e', 1)"));
-  step('unlock', await run(connection, 'query', "SELECT RELEASE_LOCK('e2e')"));
+  step('lock', await run(connection, 'query', 'SELECT GET_LOCK(DATABASE(), 1)'));
+  step('unlock', await run(connection, 'query', 'SELECT RELEASE_LOCK(DATABASE())'));
   step('lock tables', await run(connection, 'query', 'LOCK TABLES s WRITE'));
   step('another table', await run(connection, 'query', 'SELECT * FROM v'));
   step('unlock tables', await run(connection, 'query', 'UNLOCK TABLES'));
