@@ -58,6 +58,7 @@ struct BackendKey {
   protocol::AccountPtr account;
   std::uint32_t client_flags = 0;  // those of the client that change results (routing.md 4)
   std::uint8_t collation = 45;
+  std::uint32_t mariadb_flags = 0;  // likewise, of MariaDB's extended capabilities
   bool operator==(const BackendKey&) const = default;
 };
 struct BackendOptions {
@@ -84,9 +85,9 @@ class Backend final : public net::StreamOwner {
   /// The sink goes away: what is still to come for it is read and dropped.
   void orphan(const ResponseSink& sink);
 
-  /// A reset sets the server's default charset, not that of the login: false if the two differ, and another session
-  /// would see it in its results' metadata.
-  bool survives_reset() const { return key_.collation == 0 || key_.collation == greeting_.collation; }
+  /// On MySQL a reset sets the server's default charset, not that of the login: false if the two differ, and another
+  /// session would see it in its results' metadata.
+  bool survives_reset() const { return mariadb_ || key_.collation == 0 || key_.collation == greeting_.collation; }
   /// Marks for COM_RESET_CONNECTION ahead of the next statement.
   void reset_before_next();
   /// The client itself has sent COM_RESET_CONNECTION: the trackers' settings are gone.

@@ -70,6 +70,7 @@ void Backend::on_greeting(ByteView payload) {
     request.capabilities = capabilities_;
     request.max_packet = protocol::max_frame + 1;
     request.collation = key_.collation;
+    request.mariadb_capabilities = key_.mariadb_flags & greeting_.mariadb_capabilities;
     Bytes bytes;
     protocol::write_ssl_request(bytes, request);
     send_login_packet(1, bytes, false);
@@ -130,6 +131,7 @@ void Backend::send_login() {
   login.capabilities = capabilities_;
   login.max_packet = protocol::max_frame + 1;
   login.collation = key_.collation;
+  login.mariadb_capabilities = key_.mariadb_flags & greeting_.mariadb_capabilities;
   login.user = key_.account->user;
   login.schema = schema_;
   login.plugin = plugin_;

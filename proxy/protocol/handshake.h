@@ -25,6 +25,11 @@ inline constexpr std::uint32_t long_password = 1u << 0, found_rows = 1u << 1, lo
                                optional_resultset_metadata = 1u << 25, zstd = 1u << 26, query_attributes = 1u << 27;
 }
 
+/// MariaDB's extended capabilities (KB "Connection"): column definitions name JSON and other formats.
+namespace mariadb_cap {
+inline constexpr std::uint32_t extended_metadata = 1U << 3;
+}
+
 using Nonce = std::array<std::uint8_t, 20>;  // never contains 0 or '$'
 
 /// Handshake v10, both directions. https://.../page_protocol_connection_phase_packets_protocol_handshake_v10.html
@@ -54,7 +59,8 @@ struct Login {
   std::string user, schema, plugin;
   Bytes auth;
   std::vector<std::pair<std::string, std::string>> attributes;
-  bool ssl_request = false;  // 32 bytes only: TLS begins, then the full one follows
+  std::uint32_t mariadb_capabilities = 0;  // MariaDB's upper 32 bits; only without cap::long_password
+  bool ssl_request = false;                // 32 bytes only: TLS begins, then the full one follows
 };
 std::variant<Login, Malformed> parse_login(ByteView payload, std::uint32_t announced);
 void write_login(Bytes& out, const Login&);

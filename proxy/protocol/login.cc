@@ -11,7 +11,7 @@ namespace {
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::uint8_t change_user_command = 0x11;
-constexpr std::size_t filler = 23, ssl_request_size = 32;
+constexpr std::size_t filler = 19, ssl_request_size = 32;
 
 void read_attributes(Reader& in, Attributes& attributes) {
   Reader block{in.lenenc_bytes()};
@@ -57,6 +57,7 @@ void put_login_head(Bytes& out, const Login& login, std::uint32_t capabilities) 
   put_u32(out, login.max_packet);
   put_u8(out, static_cast<std::uint8_t>(login.collation & 0xff));
   put_zeros(out, filler);
+  put_u32(out, (capabilities & cap::long_password) == 0 ? login.mariadb_capabilities : 0);
 }
 
 }  // namespace
@@ -64,10 +65,13 @@ void put_login_head(Bytes& out, const Login& login, std::uint32_t capabilities) 
 std::variant<Login, Malformed> parse_login(ByteView payload, std::uint32_t announced) {
   Reader in{payload};
   Login login;
-  const std::uint32_t caps = login.capabilities = in.u32() & announced;
+  const std::uint32_t all = in.u32();
+  const std::uint32_t caps = login.capabilities = all & announced;
   login.max_packet = in.u32();
   login.collation = in.u8();
   in.skip(filler);
+  const std::uint32_t mariadb = in.u32();
+  if ((all & cap::long_password) == 0) login.mariadb_capabilities = mariadb;
   if (!in.ok() || (caps & cap::protocol_41) == 0) return Malformed{"client is older than 4.1"};
   if (payload.size() == ssl_request_size && (caps & cap::ssl) != 0) {
     login.ssl_request = true;

@@ -22,8 +22,18 @@ PACKAGES = REPOSITORY / 'build/e2e/mysql2'
 SECTIONS = ['types', 'statements', 'streams', 'connection', 'options', 'orders', 'pool']
 AT_ONCE = ['statements', 'orders', 'pool']
 COPIES = 4
-# What the servers assign themselves, and so differs from run to run: pattern, what stands for it, why.
-ASSIGNED = []
+# Steps that differ, and are meant to: flavour, beginning of the step, why.
+KNOWN = [
+    ('mariadb', 'tls: ', "wye offers clients TLS; this MariaDB has none to offer"),
+    ('mysql', 'too few parameters', 'another text (1835 for 1210): wye offers no query attributes yet, so the server counts no parameters'),
+]
+
+
+def comparable(flavour, text):
+    """Without the steps known to differ, and without SERVER_SESSION_STATE_CHANGED, which wye may leave out (routing.md 3)."""
+    kept = [line for line in text.splitlines()
+            if not any(flavour == f and f'"step":"{step}' in line for f, step, _ in KNOWN)]
+    return re.sub(r'"serverStatus":(\d+)', lambda m: f'"serverStatus":{int(m[1]) & ~0x4000}', '\n'.join(kept)) + '\n'
 
 
 def install():
@@ -48,9 +58,7 @@ def node(box, port, schema, sections):
                    'PASSWORD': 'sandbox-app', 'DATABASE': schema, 'FLAVOUR': box.flavour.name, 'TZ': 'UTC', 'DEADLINE': '50'}
     done = subprocess.run(['node', str(PROGRAM / 'program.js'), *sections], env=environment, capture_output=True, timeout=70)
     text = done.stdout.decode() + ''.join(f'stderr: {line}\n' for line in done.stderr.decode().splitlines())
-    for pattern, stands, _ in ASSIGNED:
-        text = re.sub(pattern, stands, text)
-    return text, done.returncode
+    return comparable(box.flavour.name, text), done.returncode
 
 
 def by_section(text):

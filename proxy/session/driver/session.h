@@ -162,7 +162,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   base::Buffer in_;
   // the account
   std::uint32_t capabilities_ = 0;
-  std::uint32_t client_flags_ = 0;           // those of them that its backend connections share
+  std::uint32_t client_flags_ = 0;  // those of them that its backend connections share
+  std::uint32_t mariadb_flags_ = 0;
   std::optional<base::TimePoint> close_at_;  // the last words must be out by then
   AccountPtr account_;
   std::unique_ptr<AccountLookup> lookup_;

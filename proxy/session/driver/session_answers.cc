@@ -9,6 +9,18 @@ namespace wye::session {
 
 using protocol::Part;
 
+namespace {
+
+base::Bytes read_only_transaction_error(bool mariadb) {
+  base::Bytes payload;
+  protocol::write_err(payload, {1792, "25006",
+                                mariadb ? "Cannot execute statement in a READ ONLY transaction"
+                                        : "Cannot execute statement in a READ ONLY transaction."});
+  return payload;
+}
+
+}  // namespace
+
 void Session::on_definitions_end(std::uint8_t next_sequence) {
   answer_.definitions_end(client_->out(), next_sequence, session_.status());
   client_->schedule();
@@ -52,6 +64,11 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         return;
       }
       note_error(*err);
+      if (err->code == 1290 && !is_primary(server_) && was_in_transaction_) {
+        // super_read_only speaks up before the READ ONLY transaction does; one server would have had only the latter.
+        renumbered = read_only_transaction_error(context_.topology->flavour == topology::Flavour::mariadb);
+        payload = renumbered;
+      }
       break;
     }
     case Part::ok:

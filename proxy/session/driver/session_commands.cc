@@ -345,7 +345,8 @@ void Session::reset_connection() {
     }
   }
   session_.reset();
-  session_.collation = 0;  // from now on the charset is the server's default, not what the login asked for
+  // MySQL goes back to the server's default charset; MariaDB to the login's.
+  if (context_.topology->flavour == topology::Flavour::mysql) session_.collation = 0;
   prepared_.clear();
   broken_transaction_ = primary_state_ = false;
   transaction_server_ = last_read_ = last_statement_ = std::nullopt;

@@ -71,8 +71,12 @@ void Session::greet() {
   greeting.connection_id = id_;
   greeting.nonce = login.nonce = protocol::make_nonce();
   greeting.capabilities = offered | (context_.tls != nullptr && tls_ != config::Tls::off ? cap::ssl : 0U);
-  greeting.plugin = context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password"
-                                                                                    : "caching_sha2_password";
+  const bool mariadb = context_.greeting_version.flavour == topology::Flavour::mariadb;
+  greeting.plugin = mariadb ? "mysql_native_password" : "caching_sha2_password";
+  if (mariadb) {
+    greeting.capabilities &= ~cap::long_password;  // says that extended capabilities follow
+    greeting.mariadb_capabilities = protocol::mariadb_cap::extended_metadata;
+  }
   base::Bytes payload;
   protocol::write_greeting(payload, greeting);
   send(payload, 0);
@@ -138,6 +142,7 @@ void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) 
   client_->limit_reads(SIZE_MAX);
   capabilities_ = request->capabilities & announced;
   client_flags_ = capabilities_ & passed_on;
+  mariadb_flags_ = request->mariadb_capabilities & protocol::mariadb_cap::extended_metadata;
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
   LoginFlow::Setup setup;
@@ -204,7 +209,7 @@ void Session::verify() {
   if (!where) return;
   server_ = *where;
   pool::Wanted wanted;
-  wanted.key = {*where, !is_primary(*where), account_, client_flags_, session_.collation};
+  wanted.key = {*where, !is_primary(*where), account_, client_flags_, session_.collation, mariadb_flags_};
   wanted.schema = session_.schema;
   wanted.new_login = true;
   context_.pool.acquire(wanted, *this);
@@ -258,7 +263,7 @@ void Session::change_user() {
   if (request == nullptr || !upload_.complete())
     return protocol_error(metrics::ProtocolError::malformed, {1835, "HY000", "Malformed communication packet."});
   LoggingIn login;
-  login.change_user = true;
+  login.change_user = login.greeted = true;
   login.nonce = protocol::make_nonce();
   login.deadline = context_.loop.now() + context_.config.sessions.login_timeout;
   login.sequence = 2;  // our AuthSwitch is 1

@@ -59,7 +59,7 @@ void Session::obtain(topology::ServerId id) {
     context_.pool.discard(*backend);
   }
   pool::Wanted wanted;
-  wanted.key = {id, !is_primary(id), account_, client_flags_, session_.collation};
+  wanted.key = {id, !is_primary(id), account_, client_flags_, session_.collation, mariadb_flags_};
   wanted.schema = session_.schema;
   become(Acquiring{context_.loop.now() + context_.config.pool.acquire_timeout});
   if (auto* backend = context_.pool.acquire(wanted, *this)) on_backend_ready(*backend);

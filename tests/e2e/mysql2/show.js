@@ -18,6 +18,8 @@ function plain(value) {
   if (typeof value === 'string') return value.length > long ? { string: digest(Buffer.from(value)) } : value;
   if (Array.isArray(value)) return value.map(plain);
   if (ArrayBuffer.isView(value)) return { array: Array.from(value) };
+  // The order in which a server lists what changed means nothing: a set.
+  if (typeof value === 'object' && value.systemVariables) value.systemVariables = Object.fromEntries(Object.entries(value.systemVariables).sort());
   if (typeof value === 'object') return { type: value.constructor.name, ...Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)])) };
   return value;
 }

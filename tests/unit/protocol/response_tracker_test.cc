@@ -244,7 +244,7 @@ TEST_CASE("a row of several frames is one row") {
 
 TEST_CASE("what the tracker remembers") {
   AnswerStream prepared{Expect::prepare, true};
-  prepared.feed(framed({"0007000000020001 00 0000", definition, definition, definition}));
+  prepared.feed(framed({"000700000002000100000000", definition, definition, definition}));
   CHECK(prepared.tracker().statement_id() == 7);
   CHECK(prepared.tracker().columns() == 2);
   CHECK(prepared.tracker().parameters() == 1);
