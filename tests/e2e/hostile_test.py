@@ -221,7 +221,7 @@ def out_of_descriptors(box):
         connection.query('DO 1')
         flood = []
         try:
-            resource.prlimit(box.wye.pid, resource.RLIMIT_NOFILE, (raw.descriptors(box) + 30, hard))
+            resource.prlimit(box.wye.pid, resource.RLIMIT_NOFILE, (raw.settled_descriptors(box) + 30, hard))
             flood = [Raw(box) for _ in range(100)]
             refused = sum(client.packet() is None for client in flood)
             assert refused >= 60, refused

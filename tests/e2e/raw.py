@@ -104,6 +104,18 @@ def descriptors(box):
     return len(os.listdir(f'/proc/{box.wye.pid}/fd'))
 
 
+def settled_descriptors(box, deadline=10):
+    """descriptors() once it has not moved for a second: what earlier clients left is gone."""
+    end = time.monotonic() + deadline
+    count, since = descriptors(box), time.monotonic()
+    while time.monotonic() - since < 1:
+        assert time.monotonic() < end, 'descriptors come and go'
+        time.sleep(0.05)  # lint: poll
+        if descriptors(box) != count:
+            count, since = descriptors(box), time.monotonic()
+    return count
+
+
 def memory_kib(box, field='VmRSS'):
     """VmRSS: now; VmHWM: the most since forget_peak()."""
     return int(re.search(rf'^{field}:\s+(\d+) kB', Path(f'/proc/{box.wye.pid}/status').read_text(), re.M).group(1))

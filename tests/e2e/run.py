@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,25 +122,33 @@ def header(path):
     return int(said['deadline']), said['flavours'].split(), said['slow'] is not None
 
 
-def real(tally, path, preset):
-    deadline, kinds, _ = header(path)
-    for flavour in kinds:
-        factor = 1 if preset == 'release' else 3
-        name = f'{path.stem} {flavour}' + ('' if preset == 'release' else f' {preset}')
-        env = {'WYE_BIN': str(ROOT / 'build' / preset / 'wye'), 'WYE_FLAVOUR': flavour, 'PYTHONDONTWRITEBYTECODE': '1',
-               'PYTHONPATH': f"{ROOT / 'tests/sandbox'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-        log = LOGS / f"{name.replace(' ', '-')}.log"
-        code, output, seconds = run(sanitized(preset) + [sys.executable, str(path)], log, deadline * factor, env)
-        passed = re.findall(r'^PASS (.+)$', output, re.M)
-        failed = [f'{name}: {line}' for line in re.findall(r'^FAIL (.+)$', output, re.M)]
-        if code is None:
-            failed.append(f'{name} (deadline of {deadline * factor} s)')
-        elif code != 0 and not failed:
-            failed.append(f'{name} (exit code {code})')
-        tally.record(name, len(passed) if passed or failed else 1, failed, seconds)
-        if failed:
-            show(output)
-            print(f'    | the whole log: {log}', flush=True)
+def real(path, flavour, preset):
+    """One test on real servers, one flavour: (name, passed, failed, seconds, output, log)."""
+    deadline = header(path)[0] * (1 if preset == 'release' else 3)
+    name = f'{path.stem} {flavour}' + ('' if preset == 'release' else f' {preset}')
+    env = {'WYE_BIN': str(ROOT / 'build' / preset / 'wye'), 'WYE_FLAVOUR': flavour, 'PYTHONDONTWRITEBYTECODE': '1',
+           'PYTHONPATH': f"{ROOT / 'tests/sandbox'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    log = LOGS / f"{name.replace(' ', '-')}.log"
+    code, output, seconds = run(sanitized(preset) + [sys.executable, str(path)], log, deadline, env)
+    passed = re.findall(r'^PASS (.+)$', output, re.M)
+    failed = [f'{name}: {line}' for line in re.findall(r'^FAIL (.+)$', output, re.M)]
+    if code is None:
+        failed.append(f'{name} (deadline of {deadline} s)')
+    elif code != 0 and not failed:
+        failed.append(f'{name} (exit code {code})')
+    return name, len(passed) if passed or failed else 1, failed, seconds, output, log
+
+
+def all_real(tally, paths, preset):
+    """Two at a time: they wait more than they work, and each has servers, ports and a folder of its own."""
+    jobs = [(path, flavour) for path in paths for flavour in header(path)[1]]
+    with ThreadPoolExecutor(2 if preset == 'release' else 1) as pool:
+        for done in as_completed([pool.submit(real, path, flavour, preset) for path, flavour in jobs]):
+            name, passed, failed, seconds, output, log = done.result()
+            tally.record(name, passed, failed, seconds)
+            if failed:
+                show(output)
+                print(f'    | the whole log: {log}', flush=True)
 
 
 def lint(tally):
@@ -152,15 +161,14 @@ def lint(tally):
 def dispatch(tally, what):
     kind, *more = what.split(':')
     if what.endswith('.py'):
-        real(tally, Path(what).resolve(), os.environ.get('WYE_PRESET', 'release'))
+        all_real(tally, [Path(what).resolve()], os.environ.get('WYE_PRESET', 'release'))
     elif kind == 'unit':
         unit(tally, more[0])
     elif kind == 'fuzz':
         fuzz(tally, int(more[0]) if more else 5, more[1] if len(more) > 1 else None)
     elif kind in ('e2e', 'slow'):
-        for path in sorted((ROOT / 'tests/e2e').glob('*_test.py')):
-            if header(path)[2] == (kind == 'slow'):
-                real(tally, path, more[0] if more else 'release')
+        paths = [p for p in sorted((ROOT / 'tests/e2e').glob('*_test.py')) if header(p)[2] == (kind == 'slow')]
+        all_real(tally, paths, more[0] if more else 'release')
     elif kind == 'lint':
         lint(tally)
     else:
