@@ -17,9 +17,13 @@ class Listener {
 
  private:
   void on_ready();
+  bool refuse_one();
+  void rest();
+  void resume();
   int fd_;
   int spare_;
   event* event_;
+  event* resume_;
   std::function<void(int)> accepted_;
 };
 

@@ -121,6 +121,11 @@ def memory_kib(box, field='VmRSS'):
     return int(re.search(rf'^{field}:\s+(\d+) kB', Path(f'/proc/{box.wye.pid}/status').read_text(), re.M).group(1))
 
 
+def below(mib, limit):
+    """Memory that wye may use. A sanitizer's own (shadow, quarantine of freed blocks) is not wye's: there it is printed only."""
+    return mib < limit or re.search(r'/(asan|tsan)/', os.environ.get('WYE_BIN', '')) is not None
+
+
 def forget_peak(box):
     Path(f'/proc/{box.wye.pid}/clear_refs').write_text('5')
 
