@@ -85,6 +85,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
 
   // session_login.cc
   void login_bytes();
+  void begin_flow(LoggingIn& login);
   void on_first_packet(LoggingIn& login, const protocol::Packet& packet);
   void perform(login::Action action);
   void greet();

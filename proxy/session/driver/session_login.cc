@@ -122,6 +122,15 @@ void Session::login_bytes() {
   }
 }
 
+void Session::begin_flow(LoggingIn& login) {
+  LoginFlow::Setup setup;
+  setup.secure = client_->secure();
+  setup.nonce = login.nonce;
+  setup.known = [this](std::string_view user) { return context_.accounts.find(user); };
+  setup.rsa = context_.rsa;
+  login.flow.emplace(std::move(setup));
+}
+
 void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) {
   const std::uint32_t announced = offered | (context_.tls != nullptr ? cap::ssl : 0U);
   auto parsed = protocol::parse_login(packet.payload, announced);
@@ -145,12 +154,7 @@ void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) 
   mariadb_flags_ = request->mariadb_capabilities & protocol::mariadb_cap::extended_metadata;
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
-  LoginFlow::Setup setup;
-  setup.secure = client_->secure();
-  setup.nonce = login.nonce;
-  setup.known = [this](std::string_view user) { return context_.accounts.find(user); };
-  setup.rsa = context_.rsa;
-  login.flow.emplace(std::move(setup));
+  begin_flow(login);
   login.sequence = static_cast<std::uint8_t>(login.sequence + 1);
   auto action = login.flow->begin(std::move(request->user), request->plugin, std::move(request->auth));
   perform(std::move(action));
@@ -269,12 +273,7 @@ void Session::change_user() {
   login.sequence = 2;  // our AuthSwitch is 1
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
-  LoginFlow::Setup setup;
-  setup.secure = client_->secure();
-  setup.nonce = login.nonce;
-  setup.known = [this](std::string_view user) { return context_.accounts.find(user); };
-  setup.rsa = context_.rsa;
-  login.flow.emplace(std::move(setup));
+  begin_flow(login);
   const std::string plugin = context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password"
                                                                                              : "caching_sha2_password";
   become(std::move(login));
