@@ -223,8 +223,9 @@ void Session::on_topology() {
     return;
   }
   leave_frozen_replica();
-  if (std::holds_alternative<Holding>(state_) && context_.topology->primary)
-    to_primary_ ? run_on_primary(reason_) : route_and_run();
+  if (!std::holds_alternative<Holding>(state_)) return;
+  if (context_.topology->primary) return to_primary_ ? run_on_primary(reason_) : route_and_run();
+  if (facts_.replica_ok) route_and_run();  // a read that lost its replica: another one may serve it
 }
 
 Session::Row Session::row() const {
