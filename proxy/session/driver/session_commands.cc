@@ -374,10 +374,11 @@ void Session::plain(protocol::Expect expect) {
 }
 
 void Session::explain_route(std::string_view text) {
+  constexpr std::string_view word = "route";
   const auto at =
-      std::search(text.begin(), text.end(), "route", "route" + 5, [](char a, char b) { return (a | 0x20) == b; });
+      std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) { return (a | 0x20) == b; });
   std::string_view sql = text.substr(static_cast<std::size_t>(at - text.begin()));
-  sql.remove_prefix(std::min<std::size_t>(5, sql.size()));
+  sql.remove_prefix(std::min(word.size(), sql.size()));
   const auto facts = sql::classify(sql, dialect());
   routing::SessionView view;
   session_.fill(view);
