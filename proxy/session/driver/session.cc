@@ -186,11 +186,17 @@ void Session::tick() {
     context_.metrics.sessions_total[metrics::SessionResult::login_timeout].add();
     context_.metrics.protocol_errors[metrics::ProtocolError::login_timeout].add();
     const bool waited = login->pending != LoggingIn::Pending::nothing || !login->greeted;
-    answer_sequence_ = static_cast<std::uint8_t>(!login->greeted ? 0 : waited ? login->sequence - 1 : login->sequence);
+    // Where the client waits for us, our packet is the next; where we wait for it, it comes in place of the client's.
+    const bool ours = waited || login->verifying;
+    answer_sequence_ = static_cast<std::uint8_t>(!login->greeted ? 0 : ours ? login->sequence - 1 : login->sequence);
     if (waited) {
       context_.metrics.login_failures[metrics::LoginFailure::no_server].add();
       fail({2003, "HY000",
             "No server can check the login: " + (login->last_error.empty() ? servers_in_words() : login->last_error)});
+    } else if (login->verifying && context_.pool.full(server_)) {
+      fail({1040, "08004",
+            "Too many connections: all " + std::to_string(context_.config.pool.max_per_server) +
+                " of pool.max_per_server to server " + server(server_).name + " are in use"});
     } else {
       fail({1159, "08S01", "Login took longer than sessions.login_timeout"});
     }
