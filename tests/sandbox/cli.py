@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-import mysqlroot
+import flavours
 from client import ServerError
 from sandbox import MARK, REPOSITORY, Sandbox, SandboxError
 
@@ -23,7 +23,7 @@ def parser():
     commands = top.add_subparsers(dest='command', required=True)
     for name, text in (('start', 'start and return'), ('up', 'start, show a live status, stop at Ctrl-C')):
         command = commands.add_parser(name, help=text)
-        command.add_argument('--flavour', default='mysql', choices=['mysql', 'mariadb'])
+        command.add_argument('--flavour', default='mysql', choices=flavours.NAMES)
         command.add_argument('--replicas', type=int, default=2)
         command.add_argument('--wye', help='path of the wye binary; without it: servers only')
         command.add_argument('--wye-port', type=int, help='port of wye (default: a free one)')
@@ -31,8 +31,10 @@ def parser():
         command.add_argument('--links', action='store_true', help='let servers be cut off')
         command.add_argument('--pool-mb', type=int, default=64, help="each server's buffer pool")
     for name, text in (('stop', 'end all of it; the data is thrown away'), ('status', 'one line a server'),
-                       ('env', 'the variables for scripts'), ('install', 'only fetch the MySQL server')):
+                       ('env', 'the variables for scripts')):
         commands.add_parser(name, help=text)
+    command = commands.add_parser('install', help='only fetch the MySQL server')
+    command.add_argument('--flavour', default='mysql', choices=flavours.NAMES)
     for name, text in (('kill', 'kill -9'), ('shutdown', 'clean shutdown'), ('boot', 'start again'),
                        ('restart', 'clean shutdown and start'), ('freeze', 'SIGSTOP'), ('thaw', 'SIGCONT'),
                        ('stop-applier', 'stop the SQL thread'), ('start-applier', ''), ('stop-receiver', 'stop the IO thread'),
@@ -176,8 +178,8 @@ def act(box, options):
 
 def run(options):
     if options.command == 'install':
-        found = mysqlroot.mysql(say)
-        say(f'MySQL {found.version} from {found.origin}')
+        found = flavours.flavour(options.flavour, say).binaries
+        say(f'{options.flavour} {found.version} from {found.origin}')
     elif options.command == 'start':
         start(options)
     elif options.command == 'up':

@@ -1,7 +1,9 @@
-"""What differs between MySQL and MariaDB: configuration, first initialization, accounts, replication statements."""
+"""What differs between MySQL, MySQL 5.6 and MariaDB: configuration, first initialization, accounts, replication statements."""
 import os
+import shutil
 import subprocess
 
+import mysql56root
 import mysqlroot
 from mysqlroot import SandboxError
 
@@ -9,10 +11,15 @@ ROOT, ROOT_PASSWORD = 'root', 'sandbox-root'
 APP, APP_PASSWORD, DATABASE = 'app', 'sandbox-app', 'shop'
 MONITOR, MONITOR_PASSWORD = 'wye', 'sandbox-wye'
 REPL, REPL_PASSWORD = 'repl', 'sandbox-repl'
+NAMES = ('mysql', 'mariadb', 'mysql56')
 
 
 class Flavour:
     name = ''
+    family = ''  # whose statements and shell it takes: mysql | mariadb
+    environment = {}  # of the server's process, over the sandbox's own
+    has_semi_sync = True
+    without_binlog = {'skip_log_bin': 'ON'}
     process_safe = {  # safe when the process is killed, not when the machine loses power
         'innodb_flush_log_at_trx_commit': 2,
         'sync_binlog': 0,
@@ -52,7 +59,7 @@ class Flavour:
 
 
 class MySql(Flavour):
-    name, source, replica = 'mysql', 'source', 'replica'
+    name, family, source, replica = 'mysql', 'mysql', 'source', 'replica'
 
     def common(self, datadir, pool_mb):
         return {**super().common(datadir, pool_mb), 'mysqlx': 'OFF', 'innodb_redo_log_capacity': '64M',
@@ -114,8 +121,83 @@ class MySql(Flavour):
         return f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', {seconds}) = 0"
 
 
+class MySql56(Flavour):
+    """Of before session trackers: no COM_RESET_CONNECTION, no super_read_only, no caching_sha2_password."""
+    name, family, source, replica = 'mysql56', 'mysql', 'master', 'slave'
+    has_semi_sync = False  # the package has the server without its plugins
+    without_binlog = {}
+
+    def __init__(self, binaries):
+        super().__init__(binaries)
+        self.environment = {'LD_LIBRARY_PATH': binaries.libraries}
+
+    def common(self, datadir, pool_mb):
+        # Native AIO is limited by the machine (fs.aio-max-nr), and a blob by a tenth of the redo log. The rest: 160 MB instead of 530.
+        return {**super().common(datadir, pool_mb), 'innodb_use_native_aio': 'OFF', 'innodb_log_file_size': '16M',
+                'table_open_cache': 400, 'table_definition_cache': 400, 'performance_schema_digests_size': 2000,
+                'performance_schema_events_statements_history_long_size': 100,
+                'performance_schema_max_statement_classes': 200, 'performance_schema_max_table_instances': 1000,
+                'performance_schema_max_table_handles': 1000, 'performance_schema_max_thread_instances': 700,
+                'performance_schema_max_mutex_instances': 5000, 'performance_schema_max_rwlock_instances': 3000}
+
+    def replicating(self, server_id, primary, semi_sync, semi_sync_timeout):
+        return {**super().replicating(server_id, primary, semi_sync, semi_sync_timeout), 'binlog_format': 'ROW',
+                'gtid_mode': 'ON', 'enforce_gtid_consistency': 'ON', 'log_slave_updates': 'ON',
+                'master_info_repository': 'TABLE', 'relay_log_info_repository': 'TABLE',
+                'read_only': 'OFF' if primary else 'ON'}
+
+    def initialize(self, config, datadir, log):
+        """The package has a data folder that is ready (and no program to make one)."""
+        shutil.copytree(self.binaries.datadir, datadir, dirs_exist_ok=True)
+        (datadir / 'auto.cnf').unlink(missing_ok=True)
+
+    def accounts(self):
+        return [
+            'SET SESSION sql_log_bin = 0',
+            "DELETE FROM mysql.user WHERE User = '' OR Host <> 'localhost'",
+            'DELETE FROM mysql.db',
+            'DELETE FROM mysql.proxies_priv',
+            'FLUSH PRIVILEGES',
+            f"CREATE USER '{ROOT}'@'%' IDENTIFIED BY '{ROOT_PASSWORD}'",
+            f"GRANT ALL PRIVILEGES ON *.* TO '{ROOT}'@'%' WITH GRANT OPTION",
+            f'CREATE DATABASE {DATABASE} DEFAULT CHARACTER SET utf8mb4',
+            f"CREATE USER '{APP}'@'%' IDENTIFIED BY '{APP_PASSWORD}'",
+            f"GRANT ALL PRIVILEGES ON {DATABASE}.* TO '{APP}'@'%'",
+            f"CREATE USER '{MONITOR}'@'%' IDENTIFIED BY '{MONITOR_PASSWORD}'",
+            f"GRANT REPLICATION CLIENT, PROCESS ON *.* TO '{MONITOR}'@'%'",
+            f"GRANT SELECT ON performance_schema.* TO '{MONITOR}'@'%'",
+            f"GRANT SELECT ON mysql.user TO '{MONITOR}'@'%'",
+            f"CREATE USER '{REPL}'@'%' IDENTIFIED BY '{REPL_PASSWORD}'",
+            f"GRANT REPLICATION SLAVE ON *.* TO '{REPL}'@'%'",
+            f"SET PASSWORD FOR 'root'@'localhost' = PASSWORD('{ROOT_PASSWORD}')",
+        ]
+
+    def follow(self, host, port, delay=0):
+        return [f"CHANGE MASTER TO MASTER_HOST='{host}', MASTER_PORT={port}, MASTER_USER='{REPL}', "
+                f"MASTER_PASSWORD='{REPL_PASSWORD}', MASTER_AUTO_POSITION=1, MASTER_CONNECT_RETRY=1, "
+                f'MASTER_RETRY_COUNT=86400, MASTER_HEARTBEAT_PERIOD=1, MASTER_DELAY={delay}']
+
+    def start(self, part=''):
+        return [f'START SLAVE {part}']
+
+    def stop(self, part=''):
+        return [f'STOP SLAVE {part}']
+
+    def delay(self, seconds):
+        return ['STOP SLAVE', f'CHANGE MASTER TO MASTER_DELAY={int(seconds)}', 'START SLAVE']
+
+    status = 'SHOW SLAVE STATUS'
+    status_keys = {'io': 'Slave_IO_Running', 'sql': 'Slave_SQL_Running', 'port': 'Master_Port',
+                   'lag': 'Seconds_Behind_Master', 'io_error': 'Last_IO_Error', 'sql_error': 'Last_SQL_Error'}
+    position = 'SELECT @@GLOBAL.gtid_executed'
+    writable = 'SELECT @@GLOBAL.read_only = 0'
+
+    def wait_for(self, position, seconds):
+        return f"SELECT WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS('{position}', {seconds}) >= 0"
+
+
 class MariaDb(Flavour):
-    name, source, replica = 'mariadb', 'master', 'slave'
+    name, family, source, replica = 'mariadb', 'mariadb', 'master', 'slave'
 
     def common(self, datadir, pool_mb):
         return {**super().common(datadir, pool_mb), 'innodb_log_file_size': '64M', 'performance_schema': 'ON'}
@@ -183,6 +265,8 @@ class MariaDb(Flavour):
 def flavour(name, say=None):
     if name == 'mysql':
         return MySql(mysqlroot.mysql(say) if say else mysqlroot.mysql())
+    if name == 'mysql56':
+        return MySql56(mysql56root.mysql56(say) if say else mysql56root.mysql56())
     if name == 'mariadb':
         return MariaDb(mysqlroot.mariadb())
-    raise SandboxError(f"flavour '{name}' is not known: mysql or mariadb")
+    raise SandboxError(f"flavour '{name}' is not known: " + ', '.join(NAMES))

@@ -29,6 +29,8 @@ class Binaries:
     options: list      # options that tell the server where its files are
     origin: str
     install_db: list | None = None
+    libraries: str = ''  # a folder of shared libraries that the server needs
+    datadir: Path | None = None  # a data folder to begin with
 
 
 def cache_folder():
@@ -38,22 +40,22 @@ def cache_folder():
     return folder
 
 
-def _version_text(argv):
+def version_text(argv):
     try:
         return subprocess.run(argv + ['--version'], capture_output=True, text=True, timeout=60).stdout
     except OSError:
         return ''
 
 
-def _version(text):
+def version_in(text):
     found = re.search(r'(?:Ver|Distrib) (\d+\.\d+\.\d+)', text)
     return found.group(1) if found else ''
 
 
 def _installed_mysql():
     for candidate in filter(None, [os.environ.get('WYE_MYSQLD'), shutil.which('mysqld'), '/usr/sbin/mysqld']):
-        text = _version_text([candidate]) if os.access(candidate, os.X_OK) else ''
-        version = _version(text)
+        text = version_text([candidate]) if os.access(candidate, os.X_OK) else ''
+        version = version_in(text)
         if version and 'MariaDB' not in text and int(version.split('.')[0]) >= 8:
             return Binaries([candidate], ['mysql'], version, [], candidate)
     return None
@@ -68,7 +70,7 @@ def _extracted_mysql(root):
     share = root / 'usr/share/mysql'
     options = [f'basedir={root}/usr', f'lc_messages_dir={share}', f'character_sets_dir={share}/charsets',
                f'plugin_dir={root}/usr/lib/mysql/plugin']
-    version = _version(_version_text(run + [str(server)]))
+    version = version_in(version_text(run + [str(server)]))
     if not version:
         raise SandboxError(f'the MySQL server in {root} does not start; remove that folder and try again')
     return Binaries(run + [str(server)], run + [str(root / 'usr/bin/mysql')], version, options, str(root))
@@ -125,4 +127,4 @@ def mariadb():
     install = shutil.which('mariadb-install-db')
     if not os.access(server, os.X_OK) or not install:
         raise SandboxError('MariaDB is missing: apt-get install mariadb-server-core mariadb-client-core')
-    return Binaries([server], ['mariadb'], _version(_version_text([server])), [], server, [install])
+    return Binaries([server], ['mariadb'], version_in(version_text([server])), [], server, [install])

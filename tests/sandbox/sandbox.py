@@ -42,7 +42,7 @@ class Sandbox:
                  semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, say=None):
         """Nothing runs before start() (or `with`). `wye`: path of the binary, True for $WYE_BIN or build/release/wye, None for
         servers only. `folder`: None makes one below build/sandboxes, and removes it at the end. `flavour`: mysql (default, or
-        $WYE_FLAVOUR) | mariadb. `wye_config`: nested values over the generated ones. `server_options`: more lines for my.cnf.
+        $WYE_FLAVOUR) | mariadb | mysql56. `wye_config`: nested values over the generated ones. `server_options`: more lines for my.cnf.
         `links`: the servers can be cut off (box.links.cut('db1'); see links.py)."""
         self._say = say or (lambda text: None)
         self.flavour = flavours.flavour(flavour or os.environ.get('WYE_FLAVOUR', 'mysql'), say)
@@ -53,7 +53,7 @@ class Sandbox:
             folder = tempfile.mkdtemp(prefix='s', dir=parent)
         self.folder = Path(folder).resolve()
         self._detached, self._reaper = detached, None
-        self._semi_sync, self._semi_sync_timeout = semi_sync, semi_sync_timeout_ms
+        self._semi_sync, self._semi_sync_timeout = semi_sync and self.flavour.has_semi_sync, semi_sync_timeout_ms
         self._pool_mb, self._server_options = pool_mb, server_options or {}
         count = replicas + 1
         taken = ports.take(2 * count + 3)
@@ -243,14 +243,14 @@ class Sandbox:
     @property
     def client(self):
         """Path of a script that runs this flavour's shell, wherever it is installed."""
-        return self.folder / ('mysql' if self.flavour.name == 'mysql' else 'mariadb')
+        return self.folder / ('mysql' if self.flavour.name == 'mysql' else 'mariadb')  # MySQL 5.6 comes without one
 
     def env(self):
         values = {
             'WYE_USER': flavours.APP, 'WYE_PASSWORD': flavours.APP_PASSWORD, 'WYE_DATABASE': flavours.DATABASE,
             'SERVERS': ' '.join(server.address for server in self.servers),
             'ROOT_USER': flavours.ROOT, 'ROOT_PASSWORD': flavours.ROOT_PASSWORD,
-            'FLAVOUR': self.flavour.name, f'{self.flavour.name.upper()}_VERSION': self.flavour.version,
+            'FLAVOUR': self.flavour.name, f'{self.flavour.family.upper()}_VERSION': self.flavour.version,
             'CLIENT': str(self.client),
         }
         if self.wye:

@@ -130,7 +130,8 @@ class Server:
         if self.pid:
             raise SandboxError(f'{self.name} runs already')
         (self.datadir / 'mysql.sock.lock').unlink(missing_ok=True)  # of a killed one: its pid may be somebody else's by now
-        self.process.spawn(self.flavour.command(self.config), self.log, cwd=self.folder)
+        self.process.spawn(self.flavour.command(self.config), self.log, cwd=self.folder,
+                           env={**os.environ, **self.flavour.environment})
 
     def wait_ready(self, seconds=60):
         def ready():

@@ -41,7 +41,8 @@ def _make(flavour, folder):
     server = Server('template', folder, flavour, ports.take(1)[0], 1)
     server.datadir.mkdir(parents=True)
     flavour.initialize(server.config, server.datadir, server.log)
-    values = {**flavour.common(server.datadir, 64), 'port': server.port, 'skip_log_bin': 'ON', 'log_error': server.log}
+    values = {**flavour.common(server.datadir, 64), 'port': server.port, 'log_error': server.log,
+              **flavour.without_binlog}
     server.config.write_text(flavour.config_text(values))
     server.connect = lambda **options: Connection('127.0.0.1', unix=server.socket, user='root', **options)
     server.launch()
