@@ -97,22 +97,44 @@ std::unique_ptr<Stream> Stream::connect(Loop& loop, const std::string& host, std
   return stream;
 }
 
-std::string peer_name(int fd) {
+namespace {
+
+using Name = int (*)(int, sockaddr*, socklen_t*);
+
+std::optional<protocol::Endpoint> endpoint(int fd, Name name, sa_family_t& family) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "unknown";
-  char text[INET6_ADDRSTRLEN] = {};
-  if (storage.ss_family == AF_INET) {
+  family = AF_UNSPEC;
+  if (name(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
+  family = storage.ss_family;
+  if (family == AF_INET) {
     const auto* in = reinterpret_cast<const sockaddr_in*>(&storage);
-    inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
-    return std::string(text) + ":" + std::to_string(ntohs(in->sin_port));
+    return protocol::Endpoint{protocol::IpAddress::v4(reinterpret_cast<const std::uint8_t*>(&in->sin_addr)),
+                              ntohs(in->sin_port)};
   }
-  if (storage.ss_family == AF_INET6) {
+  if (family == AF_INET6) {
     const auto* in = reinterpret_cast<const sockaddr_in6*>(&storage);
-    inet_ntop(AF_INET6, &in->sin6_addr, text, sizeof text);
-    return "[" + std::string(text) + "]:" + std::to_string(ntohs(in->sin6_port));
+    return protocol::Endpoint{protocol::IpAddress::v6(in->sin6_addr.s6_addr), ntohs(in->sin6_port)};
   }
-  return "unix";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<protocol::Endpoint> peer_endpoint(int fd) {
+  sa_family_t family = AF_UNSPEC;
+  return endpoint(fd, ::getpeername, family);
+}
+
+std::optional<protocol::Endpoint> local_endpoint(int fd) {
+  sa_family_t family = AF_UNSPEC;
+  return endpoint(fd, ::getsockname, family);
+}
+
+std::string peer_name(int fd) {
+  sa_family_t family = AF_UNSPEC;
+  if (const auto peer = endpoint(fd, ::getpeername, family)) return peer->text();
+  return family == AF_UNSPEC ? "unknown" : "unix";
 }
 
 int listen_tcp(const std::string& address, std::string& error) {

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/base/bytes.h"
 #include "proxy/net/loop.h"
+#include "proxy/protocol/networks.h"
 
 struct event;
 struct ssl_st;
@@ -99,6 +101,9 @@ class Stream {
 
 /// Remote address as text, for logs and SHOW SESSIONS: "10.0.0.9:51234", or "unix".
 std::string peer_name(int fd);
+/// Both ends of a connection, if it is one of IP.
+std::optional<protocol::Endpoint> peer_endpoint(int fd);
+std::optional<protocol::Endpoint> local_endpoint(int fd);
 /// Non-blocking listener on "host:port" (SO_REUSEPORT) or a Unix path with the given mode. -1: `error` says why.
 int listen_tcp(const std::string& address, std::string& error);
 int listen_unix(const std::string& path, unsigned mode, std::string& error);
