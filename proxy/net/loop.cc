@@ -11,7 +11,7 @@
 
 namespace wye::net {
 
-Loop::Loop() : scratch_(std::make_unique<std::array<std::uint8_t, std::size_t{64} * 1024>>()) {
+Loop::Loop() : scratch_(std::make_unique<Scratch>()) {
   static std::once_flag threads;
   std::call_once(threads, [] { evthread_use_pthreads(); });
   base_ = event_base_new();
@@ -56,6 +56,11 @@ void Loop::run_deferred() {
   std::vector<std::function<void()>> tasks;
   tasks.swap(deferred_);
   for (auto& task : tasks) task();
+}
+
+Loop::Compressing& Loop::compressing() {
+  if (compressing_ == nullptr) compressing_ = std::make_unique<Compressing>();
+  return *compressing_;
 }
 
 void Loop::defer(std::function<void()> task) { deferred_.push_back(std::move(task)); }

@@ -6,6 +6,7 @@
 
 #include "proxy/base/bytes.h"
 #include "proxy/base/clock.h"
+#include "proxy/protocol/compression.h"
 
 struct event_base;
 struct event;
@@ -37,7 +38,14 @@ class Loop {
   // For Stream only.
   void add_dirty(Stream* stream);
   void forget(Stream* stream);
-  std::array<std::uint8_t, 64 * 1024>& scratch() { return *scratch_; }
+  using Scratch = std::array<std::uint8_t, 64 * 1024>;
+  Scratch& scratch() { return *scratch_; }
+  /// What compressed streams share; made when the first one needs it.
+  struct Compressing {
+    protocol::CompressionPool pool;
+    Scratch scratch;
+  };
+  Compressing& compressing();
 
  private:
   void end_turn();
@@ -46,7 +54,8 @@ class Loop {
   bool stopping_ = false;
   std::vector<Stream*> dirty_;
   std::vector<std::function<void()>> deferred_;
-  std::unique_ptr<std::array<std::uint8_t, 64 * 1024>> scratch_;
+  std::unique_ptr<Scratch> scratch_;
+  std::unique_ptr<Compressing> compressing_;
 };
 
 /// A timer of one loop; fires once per start(), or every `interval` if repeated. Destroying it cancels.

@@ -52,7 +52,7 @@ void Stream::on_event(short what) {
     connecting_ = false;
     want_write(false);
     event_add(read_event_, nullptr);
-    if (!out_.empty() || closing_) schedule();
+    if (unsent() > 0 || closing_) schedule();
     owner_.on_connected();
     return;
   }
@@ -61,12 +61,16 @@ void Stream::on_event(short what) {
     flush();
     if (fd_ < 0) return;
   }
-  if ((what & EV_READ) != 0 && !paused_) {
-    if (ssl_ != nullptr) {
-      read_tls();
-    } else {
-      read_plain();
-    }
+  if ((what & EV_READ) != 0) read();
+}
+
+void Stream::read() {
+  if (fd_ < 0 || paused_) return;
+  if (compressed_ != nullptr && compressed_->held) return deliver_held();  // older than what the socket has
+  if (ssl_ != nullptr) {
+    read_tls();
+  } else {
+    read_plain();
   }
 }
 
@@ -75,8 +79,7 @@ void Stream::read_plain() {
   const ssize_t n = ::recv(fd_, scratch.data(), std::min(scratch.size(), read_limit_), 0);
   if (n > 0) {
     bytes_in_ += static_cast<std::uint64_t>(n);
-    owner_.on_bytes({scratch.data(), static_cast<std::size_t>(n)});
-    return;
+    return deliver({scratch.data(), static_cast<std::size_t>(n)});
   }
   if (n == 0) return fail("closed by peer");
   if (errno != EAGAIN && errno != EINTR) fail(std::strerror(errno));
@@ -96,10 +99,10 @@ void Stream::read_tls() {
   // A record that was read but not delivered makes no event: ask again after this turn.
   if (SSL_has_pending(ssl_) == 1) {
     loop_.defer([this, alive = alive_] {
-      if (*alive && fd_ >= 0 && !paused_ && ssl_ != nullptr) read_tls();
+      if (*alive) read();
     });
   }
-  owner_.on_bytes({scratch.data(), static_cast<std::size_t>(n)});
+  deliver({scratch.data(), static_cast<std::size_t>(n)});
 }
 
 void Stream::start_tls(ssl_ctx_st* context, bool server, const std::string& verify_name) {
@@ -146,7 +149,7 @@ void Stream::handshake() {
 std::string Stream::tls_version() const { return ssl_ == nullptr ? "" : SSL_get_version(ssl_); }
 
 void Stream::write(base::ByteView bytes) {
-  out_.append(bytes);
+  out().append(bytes);
   schedule();
 }
 
@@ -161,10 +164,11 @@ void Stream::flush() {
   dirty_ = false;
   if (fd_ < 0 || connecting_ || (ssl_ != nullptr && !handshaken_)) return;
   if (congested()) was_congested_ = true;
+  compress_some();
   if (!out_.empty() && !write_some()) return;
-  want_write(!out_.empty());
-  if (closing_ && out_.empty()) return fail("closed");
-  if (was_congested_ && out_.size() <= low_water) {
+  want_write(unsent() > 0);
+  if (closing_ && unsent() == 0) return fail("closed");
+  if (was_congested_ && unsent() <= low_water) {
     was_congested_ = false;
     owner_.on_drained();
   }
@@ -210,9 +214,10 @@ void Stream::resume_reading() {
   if (!paused_ || fd_ < 0) return;
   paused_ = false;
   event_add(read_event_, nullptr);
-  if (ssl_ != nullptr && handshaken_ && SSL_has_pending(ssl_) == 1) {
+  const bool held = compressed_ != nullptr && compressed_->held;
+  if (held || (ssl_ != nullptr && handshaken_ && SSL_has_pending(ssl_) == 1)) {
     loop_.defer([this, alive = alive_] {
-      if (*alive && fd_ >= 0 && !paused_) read_tls();
+      if (*alive) read();
     });
   }
 }
@@ -232,6 +237,7 @@ void Stream::close_after_flush() {
 
 void Stream::close() {
   if (fd_ < 0) return;
+  compress_some();
   if (!connecting_ && !out_.empty()) {
     // Best effort, never blocks: a refusal should reach the client.
     if (ssl_ == nullptr) {
@@ -255,6 +261,7 @@ void Stream::close() {
   ::close(fd_);
   fd_ = -1;
   out_.clear();
+  compressed_.reset();
 }
 
 }  // namespace wye::net

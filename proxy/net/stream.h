@@ -51,9 +51,9 @@ class Stream {
 
   /// Appends to the outgoing buffer and schedules one write at the end of the turn.
   void write(base::ByteView bytes);
-  base::Buffer& out() { return out_; }  // append, then schedule()
+  base::Buffer& out() { return compressed_ == nullptr ? out_ : compressed_->plain; }  // append, then schedule()
   void schedule();
-  bool congested() const { return out_.size() > high_water; }
+  bool congested() const { return unsent() > high_water; }
 
   /// Reads at most so many bytes at once; 36 while an SSLRequest may come, so that nothing of the TLS hello is taken.
   void limit_reads(std::size_t bytes) { read_limit_ = bytes; }
@@ -65,6 +65,12 @@ class Stream {
   bool secure() const { return ssl_ != nullptr && handshaken_; }
   std::string tls_version() const;
 
+  /// From now on both directions are compressed, inside TLS if there is TLS; what was written before leaves as it is.
+  /// Buffers and sequence ids inside are as without; compressed bytes are what bytes_in() and bytes_out() count.
+  /// The server's side of a connection; `level` is the client's zstd level.
+  void start_compression(protocol::Compression algorithm, int level);
+  bool compressed() const { return compressed_ != nullptr; }
+
   /// Sends what is in the buffer if the socket takes it at once, then closes. No callback after this.
   void close();
   /// Stops reading; closes after the outgoing buffer went out (or the owner's deadline closes it).
@@ -75,6 +81,18 @@ class Stream {
 
   void flush();  // for Loop
  private:
+  struct Compressed {
+    protocol::CompressedStream frames;
+    base::Buffer plain;  // to be compressed, one frame a turn, when the last one has left
+    base::Buffer in;     // frames that were read but not taken, because the owner paused
+    bool held = false;   // there is more to take: in `in`, or inside a frame
+  };
+  std::size_t unsent() const { return out_.size() + (compressed_ == nullptr ? 0 : compressed_->plain.size()); }
+  void deliver(std::span<std::uint8_t> bytes);
+  void deliver_held();
+  bool decompress(base::ByteView& bytes);
+  void compress_some();
+  void read();
   void arm();
   void on_event(short what);
   void read_plain();
@@ -90,7 +108,8 @@ class Stream {
   event* read_event_ = nullptr;
   event* write_event_ = nullptr;
   ssl_st* ssl_ = nullptr;
-  base::Buffer out_;
+  base::Buffer out_;  // goes out as it is, or encrypted
+  std::unique_ptr<Compressed> compressed_;
   std::size_t read_limit_ = SIZE_MAX;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   bool dirty_ = false, paused_ = false, connecting_ = false, handshaken_ = false, was_congested_ = false,

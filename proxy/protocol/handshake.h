@@ -60,6 +60,7 @@ struct Login {
   Bytes auth;
   std::vector<std::pair<std::string, std::string>> attributes;
   std::uint32_t mariadb_capabilities = 0;  // MariaDB's upper 32 bits; only without cap::long_password
+  std::uint8_t zstd_level = 0;             // with cap::zstd: what the client wishes, 1..22; 0: it did not say
   bool ssl_request = false;                // 32 bytes only: TLS begins, then the full one follows
 };
 std::variant<Login, Malformed> parse_login(ByteView payload, std::uint32_t announced);

@@ -82,8 +82,9 @@ std::variant<Login, Malformed> parse_login(ByteView payload, std::uint32_t annou
   if ((caps & cap::connect_with_db) != 0) login.schema = in.nul_string();
   if ((caps & cap::plugin_auth) != 0) login.plugin = in.nul_string_or_rest();
   if ((caps & cap::connect_attrs) != 0 && !in.empty()) read_attributes(in, login.attributes);
+  if ((caps & cap::zstd) != 0 && !in.empty()) login.zstd_level = in.u8();
   if (!in.ok()) return Malformed{"bad handshake response"};
-  return login;  // what may follow (compression level) belongs to capabilities that are not announced
+  return login;
 }
 
 void write_login(Bytes& out, const Login& login) {
@@ -94,6 +95,7 @@ void write_login(Bytes& out, const Login& login) {
   if ((caps & cap::connect_with_db) != 0) put_nul_string(out, login.schema);
   if ((caps & cap::plugin_auth) != 0) put_nul_string(out, login.plugin);
   if ((caps & cap::connect_attrs) != 0) put_attributes(out, login.attributes);
+  if ((caps & cap::zstd) != 0) put_u8(out, login.zstd_level);
 }
 
 void write_ssl_request(Bytes& out, const Login& login) {

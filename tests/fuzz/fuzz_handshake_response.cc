@@ -25,6 +25,7 @@ void check_login(ByteView payload, std::uint32_t announced) {
   must(a->capabilities == b->capabilities && a->max_packet == b->max_packet && a->collation == b->collation, "head");
   must(a->user == b->user && a->schema == b->schema && a->plugin == b->plugin, "names");
   must(a->auth == b->auth && a->attributes == b->attributes && a->ssl_request == b->ssl_request, "the rest");
+  must(a->zstd_level == b->zstd_level, "level");
 }
 
 void check_change_user(ByteView payload, std::uint32_t capabilities) {

@@ -134,6 +134,18 @@ TEST_CASE("the layout goes by what both sides have") {
   CHECK((back.capabilities & cap::plugin_auth_lenenc_data) == 0);
 }
 
+TEST_CASE("zstd's level is the last byte, if both sides have zstd") {
+  Login login = sample(modern | cap::zstd);
+  login.zstd_level = 7;
+  Bytes out;
+  write_login(out, login);
+  CHECK(out.back() == 7);
+  CHECK(std::get<Login>(parse_login(out, modern | cap::zstd)).zstd_level == 7);
+  CHECK(std::get<Login>(parse_login(out, modern)).zstd_level == 0);
+  out.pop_back();
+  CHECK(std::get<Login>(parse_login(out, modern | cap::zstd)).zstd_level == 0);
+}
+
 TEST_CASE("SSLRequest") {
   Bytes out;
   write_ssl_request(out, sample(modern));
