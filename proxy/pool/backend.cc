@@ -304,7 +304,9 @@ bool Backend::end_packet() {
 
 bool Backend::tell_packet() {
   auto& statement = in_flight_.front();
-  const bool rows_end = verdict_.part == Part::ok_of_result && !statement.tracker.cursor_open();
+  // An error may stand in the place of the first row.
+  const bool rows_end =
+      verdict_.part == Part::err || (verdict_.part == Part::ok_of_result && !statement.tracker.cursor_open());
   if (std::exchange(owes_definitions_end_, false) && rows_end && !tell_definitions_end(sequence_)) return false;
   const auto alive = alive_;
   statement.sink->on_packet(verdict_.part, sequence_, gathered_, statement.tracker);

@@ -42,7 +42,8 @@ class Sandbox:
                  semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, say=None):
         """Nothing runs before start() (or `with`). `wye`: path of the binary, True for $WYE_BIN or build/release/wye, None for
         servers only. `folder`: None makes one below build/sandboxes, and removes it at the end. `flavour`: mysql (default, or
-        $WYE_FLAVOUR) | mariadb | mysql56. `wye_config`: nested values over the generated ones. `server_options`: more lines for my.cnf.
+        $WYE_FLAVOUR) | mariadb | mysql56. `wye_config`: nested values over the generated ones, or a
+        function of the sandbox that gives them. `server_options`: more lines for my.cnf.
         `links`: the servers can be cut off (box.links.cut('db1'); see links.py)."""
         self._say = say or (lambda text: None)
         self.flavour = flavours.flavour(flavour or os.environ.get('WYE_FLAVOUR', 'mysql'), say)
@@ -144,7 +145,7 @@ class Sandbox:
         self.wait_replicating()
         if self.wye:
             self._say('starting wye')
-            self.wye.create(self.servers, self._wye_config)
+            self.wye.create(self.servers, self._wye_config(self) if callable(self._wye_config) else self._wye_config)
             self.wye.start()
         self.write_env()
 

@@ -155,6 +155,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
 
   Context& context_;
   SessionId id_;
+  protocol::Nonce nonce_{};  // of the greeting
   std::unique_ptr<net::Stream> client_;
   std::string peer_;
   config::Tls tls_;

@@ -69,11 +69,13 @@ void Session::greet() {
   protocol::Greeting greeting;
   greeting.server_version = context_.greeting_version.text;
   greeting.connection_id = id_;
-  greeting.nonce = login.nonce = protocol::make_nonce();
+  greeting.nonce = login.nonce = nonce_ = protocol::make_nonce();
   greeting.capabilities = offered | (context_.tls != nullptr && tls_ != config::Tls::off ? cap::ssl : 0U);
   const bool mariadb = context_.greeting_version.flavour == topology::Flavour::mariadb;
   greeting.plugin = mariadb ? "mysql_native_password" : "caching_sha2_password";
   if (mariadb) {
+    // As MariaDB 10 greets, for clients that know MySQL 5 only.
+    if (context_.greeting_version.number < 110000) greeting.server_version.insert(0, "5.5.5-");
     greeting.capabilities &= ~cap::long_password;  // says that extended capabilities follow
     greeting.mariadb_capabilities = protocol::mariadb_cap::extended_metadata;
   }
@@ -268,7 +270,7 @@ void Session::change_user() {
     return protocol_error(metrics::ProtocolError::malformed, {1835, "HY000", "Malformed communication packet."});
   LoggingIn login;
   login.change_user = login.greeted = true;
-  login.nonce = protocol::make_nonce();
+  login.nonce = nonce_;  // Connector/C's mysql_native_password answers the greeting's, whatever an AuthSwitch brings
   login.deadline = context_.loop.now() + context_.config.sessions.login_timeout;
   login.sequence = 2;  // our AuthSwitch is 1
   session_.collation = static_cast<std::uint8_t>(request->collation);

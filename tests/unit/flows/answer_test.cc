@@ -75,6 +75,7 @@ const std::vector<Case>& cases() {
        {raw(two), raw(definition), raw(definition), defs_end, raw("01310132"), end()}},
       {"no rows", Expect::query, {raw(one), raw(definition), defs_end, end()}},
       {"error between rows", Expect::query, {raw(one), raw(definition), defs_end, raw("0131"), raw(err)}},
+      {"error instead of rows", Expect::query, {raw(one), raw(definition), defs_end, raw(err)}},
       {"two selects",
        Expect::query,
        {raw(one), raw(definition), defs_end, raw("0131"), end(more), raw(one), raw(definition), defs_end, raw("0132"),
@@ -170,7 +171,7 @@ Bytes relay(const std::vector<Bytes>& packets, Expect expect, Encoding encoding)
       protocol::write_packet(framed, static_cast<std::uint8_t>(sequence + answer.shift()), payload);
       out.append(framed);
     } else {
-      if (block_ended && verdict.part == Part::ok_of_result && !tracker.cursor_open())
+      if (block_ended && (verdict.part == Part::err || (verdict.part == Part::ok_of_result && !tracker.cursor_open())))
         answer.definitions_end(out, sequence, 2);
       const bool definitions_end =
           verdict.part == Part::eof && (expect == Expect::prepare || tracker.between_packets_of_rows());

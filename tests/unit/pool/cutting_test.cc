@@ -49,6 +49,7 @@ const std::vector<Statement>& recorded() {
       {Expect::definitions, {definition, definition, end}},
       {Expect::eof_or_err, {end}, true},
       {Expect::query, {ok}},
+      {Expect::query, {"01", definition, err}, true},
   };
   return all;
 }
@@ -114,6 +115,10 @@ TEST_CASE("each sink sees its own answer and nothing of its neighbours'") {
   REQUIRE(seen[8].size() == 4);
   CHECK(seen[8][2] == "packet 3 3 fe000042000000");
   CHECK(seen[13] == std::vector<std::string>{"packet 0 1 00000002000000", "end"});
+  // An error in the place of the first row: the client's EOF is still ahead of it.
+  REQUIRE(seen[14].size() == 5);
+  CHECK(seen[14][2] == "definitions end 3");
+  CHECK(seen[14][3] == "packet 1 3 ff19042334323030306e6f");
 }
 
 TEST_CASE("the stream in one piece, byte by byte, and at every border: the sinks see the same") {

@@ -1,0 +1,91 @@
+-- What one statement leaves for the next ones of its session. One statement a line.
+CREATE TABLE notes (id INT PRIMARY KEY AUTO_INCREMENT, t VARCHAR(5) UNIQUE, n INT NOT NULL DEFAULT 7)
+INSERT INTO notes (t) VALUES ('a'), ('b'), ('c')
+SELECT LAST_INSERT_ID(), ROW_COUNT()
+INSERT INTO notes (id, t) VALUES (100, 'd')
+SELECT LAST_INSERT_ID()
+INSERT INTO notes (t) VALUES ('e')
+SELECT LAST_INSERT_ID() AS id
+SELECT * FROM notes WHERE id = LAST_INSERT_ID()
+UPDATE notes SET n = n + 1 WHERE id <= 3
+SELECT ROW_COUNT()
+UPDATE notes SET n = 8 WHERE id <= 3
+REPLACE INTO notes (id, t) VALUES (1, 'a')
+INSERT INTO notes (t, n) VALUES ('a', 1) ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id), n = n + 1
+SELECT LAST_INSERT_ID()
+INSERT IGNORE INTO notes (t) VALUES ('a'), ('f')
+SHOW WARNINGS
+SELECT SQL_CALC_FOUND_ROWS id FROM notes ORDER BY id LIMIT 2
+SELECT FOUND_ROWS()
+SET @a = 5, @b = 'ü', @c = NULL, @d = 1.50
+SELECT @a, @b, @c, @d, @nothing
+SELECT @a := @a + 1
+SELECT @a
+SET SESSION sql_mode = ''
+INSERT INTO notes (t, n) VALUES ('much too long', 'x12')
+SHOW WARNINGS
+SELECT @@warning_count, @@error_count
+SHOW COUNT(*) WARNINGS
+SET SESSION sql_mode = DEFAULT
+SELECT * FROM missing
+SHOW ERRORS
+SET time_zone = '+05:30'
+SELECT FROM_UNIXTIME(86400), @@time_zone, TIMESTAMP '2024-02-29 12:00:00'
+SET time_zone = 'SYSTEM'
+SET NAMES latin1
+SELECT @@character_set_client, @@character_set_results, @@collation_connection, HEX(_utf8mb4 x'c3bc')
+SET NAMES utf8mb4
+SELECT @@character_set_client, CHAR_LENGTH('ü')
+SET SESSION group_concat_max_len = 8
+SELECT GROUP_CONCAT(t ORDER BY id) FROM notes
+SET SESSION group_concat_max_len = DEFAULT
+SET SESSION sql_mode = 'ANSI_QUOTES'
+SELECT "t" FROM notes WHERE id = 1
+SET SESSION sql_mode = DEFAULT
+SELECT "t" FROM notes WHERE id = 1
+SET timestamp = 86400
+SELECT UTC_TIMESTAMP()
+SET timestamp = DEFAULT
+CREATE TEMPORARY TABLE mine (a INT)
+INSERT INTO mine VALUES (1), (2)
+SELECT SUM(a) FROM mine
+DROP TEMPORARY TABLE mine
+SELECT SUM(a) FROM mine
+SELECT GET_LOCK(CONCAT(DATABASE(), '.lock'), 5)
+SELECT IS_FREE_LOCK(CONCAT(DATABASE(), '.lock'))
+SELECT RELEASE_LOCK(CONCAT(DATABASE(), '.lock'))
+LOCK TABLES notes READ
+INSERT INTO notes (t) VALUES ('z')
+SELECT COUNT(*) FROM notes
+UNLOCK TABLES
+PREPARE p FROM 'SELECT ? + ? AS sum'
+SET @x = 40, @y = 2
+EXECUTE p USING @x, @y
+DEALLOCATE PREPARE p
+EXECUTE p USING @x, @y
+START TRANSACTION READ ONLY
+SELECT COUNT(*) FROM notes
+DELETE FROM notes
+COMMIT
+SET TRANSACTION ISOLATION LEVEL SERIALIZABLE
+START TRANSACTION
+SELECT COUNT(*) FROM notes
+ROLLBACK
+SET autocommit = 0
+DELETE FROM notes WHERE id = 1
+SELECT COUNT(*) FROM notes
+ROLLBACK
+SET autocommit = 1
+SELECT COUNT(*) FROM notes
+HANDLER notes OPEN
+HANDLER notes READ FIRST
+HANDLER notes CLOSE
+XA START 'x1'
+INSERT INTO notes (t) VALUES ('xa')
+XA END 'x1'
+XA PREPARE 'x1'
+XA COMMIT 'x1'
+SELECT t FROM notes WHERE t = 'xa'
+DO 1
+ANALYZE TABLE notes
+OPTIMIZE TABLE missing
