@@ -263,6 +263,9 @@ class MariaDb(Flavour):
 
 
 def flavour(name, say=None):
+    """By name; a Flavour is taken as it is."""
+    if isinstance(name, Flavour):
+        return name
     if name == 'mysql':
         return MySql(mysqlroot.mysql(say) if say else mysqlroot.mysql())
     if name == 'mysql56':

@@ -15,6 +15,7 @@ from pathlib import Path
 
 TESTED = '9.7'  # the series that the tests were written on
 PACKAGES = 'mysql-server-core,mysql-client-core'
+TEST_PACKAGES = 'mysql-testsuite'  # takes server and clients along, so that they are of one version
 
 
 class SandboxError(Exception):
@@ -76,15 +77,14 @@ def _extracted_mysql(root):
     return Binaries(run + [str(server)], run + [str(root / 'usr/bin/mysql')], version, options, str(root))
 
 
-def _extract(root, say):
+def _extract(root, packages, megabytes, say):
     if not shutil.which('mmdebstrap'):
-        raise SandboxError('no MySQL server >= 8.0 is installed, and mmdebstrap, which would fetch one, is missing: '
-                           './dev up installs it')
+        raise SandboxError('mmdebstrap, which would fetch MySQL from Debian unstable, is missing: ./dev installs it')
     partial = root.with_name(root.name + '.partial')
     shutil.rmtree(partial, ignore_errors=True)
-    say(f'fetching MySQL from Debian unstable into {root} (400 MB, once)')
+    say(f'fetching {packages} from Debian unstable into {root} ({megabytes} MB, once)')
     started = time.monotonic()
-    argv = ['mmdebstrap', '--variant=extract', '--aptopt=Acquire::Check-Valid-Until "false"', f'--include={PACKAGES}',
+    argv = ['mmdebstrap', '--variant=extract', '--aptopt=Acquire::Check-Valid-Until "false"', f'--include={packages}',
             'sid', str(partial)]
     sudo = ['sudo'] if os.geteuid() and shutil.which('sudo') else []
     done = subprocess.run(sudo + argv, capture_output=True, text=True)
@@ -107,12 +107,20 @@ def mysql(say=lambda text: print(text, file=sys.stderr)):
     installed = _installed_mysql()
     if installed:
         return installed
-    root = cache_folder() / 'mysql-sid'
-    with open(cache_folder() / 'mysql-sid.lock', 'w') as lock:
+    return _fetched(cache_folder() / 'mysql-sid', PACKAGES, 400, say)
+
+
+def mysql_with_tests(say=lambda text: print(text, file=sys.stderr)):
+    """Binaries of a MySQL server whose own tests are there too, and the folder that holds both (its `origin`)."""
+    return _fetched(cache_folder() / 'mysql-tests-sid', TEST_PACKAGES, 1300, say)
+
+
+def _fetched(root, packages, megabytes, say):
+    with open(root.with_name(root.name + '.lock'), 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = _extracted_mysql(root)
         if found is None:
-            _extract(root, say)
+            _extract(root, packages, megabytes, say)
             found = _extracted_mysql(root)
             if found is None:
                 raise SandboxError('Debian unstable no longer has the server where it was expected: see ' + str(root))
