@@ -9,6 +9,9 @@ namespace {
 /// called several_statements.
 void join(Facts& facts, const Verdict& verdict) {
   facts.several = true;
+  // Whose answer is whose is not known when they come: what a collation belongs to neither.
+  if (!facts.collation.empty() || !verdict.collation.empty()) facts.effects |= fx_sticky_setting;
+  facts.collation = {};
   facts.effects |= verdict.effects;
   facts.replica_ok = facts.replica_ok && verdict.replica_ok;
   const bool mixed = facts.kind != verdict.kind;
@@ -36,6 +39,7 @@ Facts classify(std::string_view text, const Dialect& dialect) {
       facts.effects = verdict.effects;
       facts.replica_ok = verdict.replica_ok;
       facts.verb = verdict.verb;
+      facts.collation = verdict.collation;
       first = false;
     } else {
       join(facts, verdict);

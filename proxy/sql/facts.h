@@ -126,6 +126,8 @@ struct Facts {
   std::uint32_t effects = fx_none;
   Hint hint;
   std::string_view verb;  // first word, view into the text, for EXPLAIN and logs
+  /// What SET NAMES ... COLLATE names, without quotes; view into the text. No tracker reports it. Empty: no COLLATE.
+  std::string_view collation;
   bool has(Effect e) const { return (effects & e) != 0; }
 };
 

@@ -54,9 +54,11 @@ bool shows_the_same_everywhere(const Token& what, const Token& next) {
     case Word::FUNCTION:
     case Word::PROCEDURE:
       return next.is(Word::STATUS);
-    case Word::CREATE:  // an event's status and an account are of one server
-      return next.is(Word::TABLE) || next.is(Word::VIEW) || next.is(Word::DATABASE) || next.is(Word::SCHEMA) ||
-             next.is(Word::PROCEDURE) || next.is(Word::FUNCTION) || next.is(Word::TRIGGER) || next.is(Word::PACKAGE);
+    // An event's status and an account are of one server. A table's text is too: the binary log of CREATE ... SELECT
+    // names collations that the statement did not.
+    case Word::CREATE:
+      return next.is(Word::VIEW) || next.is(Word::DATABASE) || next.is(Word::SCHEMA) || next.is(Word::PROCEDURE) ||
+             next.is(Word::FUNCTION) || next.is(Word::TRIGGER) || next.is(Word::PACKAGE);
     default:
       return false;
   }
@@ -177,7 +179,25 @@ void Statement::show() {
     return scanner_.raise(Why::previous_statement_value);
   }
   if (!shows_the_same_everywhere(tokens_.now(), tokens_.ahead())) scanner_.raise(Why::show_server);
+  show_status();
   if (tokens_.now().is(Word::CREATE)) tokens_.advance();  // no write here
+}
+
+/// SHOW [SESSION] STATUS LIKE 'Handler%': who looks at what the session's statements cost wants all of them to be
+/// counted in one place; 'Last_query_cost' is the previous statement's, wherever that ran.
+void Statement::show_status() {
+  if (same(tokens_.now().text, "session") || same(tokens_.now().text, "local")) tokens_.advance();
+  if (!tokens_.now().is(Word::STATUS) || !same(tokens_.ahead().text, "like")) return;
+  const Token pattern = tokens_.ahead(2);
+  if (pattern.kind != TokenKind::string || pattern.text.size() < 2) return;
+  const std::string_view name = pattern.text.substr(1, pattern.text.size() - 2);
+  if (starts_with(name, "last_query")) {
+    scanner_.add(fx_previous_result);
+    scanner_.raise(Why::previous_statement_value);
+  }
+  for (const char* counted : {"bytes", "created", "handler", "questions", "select", "sort"}) {
+    if (starts_with(name, counted)) scanner_.add(fx_sticky_setting);
+  }
 }
 
 }  // namespace wye::sql

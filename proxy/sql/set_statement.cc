@@ -14,7 +14,8 @@ bool is_switched_on(std::string_view value) { return same(value, "1") || same(va
 
 std::string_view unquoted(const Token& token) {
   const std::string_view text = token.text;
-  return token.kind == TokenKind::string && text.size() >= 2 ? text.substr(1, text.size() - 2) : text;
+  const bool quoted = token.kind == TokenKind::string || text.starts_with('`');
+  return quoted && text.size() >= 2 ? text.substr(1, text.size() - 2) : text;
 }
 
 }  // namespace
@@ -111,7 +112,7 @@ void Statement::assignment() {
     assign(variable.name, variable.scope, true);
   } else if (now.is(Word::NAMES) || now.is(Word::CHARSET) ||
              ((now.is(Word::CHARACTER) || same(now.text, "char")) && tokens_.ahead().is(Word::SET))) {
-    scanner_.add(fx_set_session);
+    set_names();
   } else if (now.is_name()) {
     std::string_view scope;
     if (now.kind == TokenKind::word && is_scope(now.text) && tokens_.ahead().is_name()) {
@@ -130,6 +131,14 @@ void Statement::assignment() {
     return unknown();
   }
   while (!tokens_.at_statement_end() && !(tokens_.now().is(',') && scanner_.depth() == 0)) scanner_.step();
+}
+
+/// NAMES charset [COLLATE collation]; CHARACTER SET charset.
+void Statement::set_names() {
+  scanner_.add(fx_set_session);
+  for (; !tokens_.at_statement_end() && !tokens_.now().is(','); tokens_.advance()) {
+    if (same(tokens_.now().text, "collate")) collation_ = unquoted(tokens_.ahead());
+  }
 }
 
 /// At the = or := behind the name.

@@ -11,6 +11,7 @@ Verdict Statement::run() {
   finish();
   verdict.kind = kind_;
   verdict.effects = scanner_.effects();
+  verdict.collation = collation_;
   if (kind_ == Kind::read) {
     if (scanner_.server_variable() && !scanner_.effects_has(fx_mentions_table)) scanner_.raise(Why::server_variable);
     verdict.why = scanner_.why();

@@ -10,6 +10,7 @@ struct Verdict {
   std::uint32_t effects = fx_none;
   bool replica_ok = false;
   std::string_view verb;
+  std::string_view collation;  // of SET NAMES
 };
 
 /// Reads one statement from its first token to the semicolon or the end of the text.
@@ -30,6 +31,7 @@ class Statement {
   bool explain_option(bool& analyze);
   void explain_inner(bool analyze);
   void show();
+  void show_status();
   void describe_table();
   void analyze();
   void get_diagnostics();
@@ -60,6 +62,7 @@ class Statement {
   bool set_special();
   void assignment();
   void assign(std::string_view name, std::string_view scope, bool at_signs);
+  void set_names();
   void assigned_value(std::string_view name, bool next_only);
 
   bool accept(Word word) {
@@ -78,6 +81,7 @@ class Statement {
   const Dialect& dialect_;
   Scanner scanner_;
   Kind kind_ = Kind::unknown;
+  std::string_view collation_;
   Why fixed_why_ = Why::unknown_statement;  // of statements that are no reads
 };
 

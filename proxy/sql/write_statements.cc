@@ -83,6 +83,8 @@ void Statement::flush() {
   server_command();
   for (; !tokens_.at_statement_end(); scanner_.step()) {
     const bool read_lock = tokens_.now().is(Word::READ) && tokens_.ahead().is(Word::LOCK);
+    if (tokens_.now().is(Word::STATUS))
+      scanner_.add(fx_sticky_setting);  // the session's counters are watched from here on
     if (read_lock || tokens_.now().is(Word::EXPORT)) become(Kind::write, Why::table_lock, fx_lock_tables);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 namespace wye::session {
 
@@ -41,9 +42,8 @@ void SessionState::before(const sql::Facts& facts) {
   if (facts.has(Effect::fx_xa)) pin(Pin::xa);
   if (facts.has(Effect::fx_handler)) pin(Pin::handler);
   if (facts.has(Effect::fx_sticky_setting)) pin(Pin::sticky_setting);
-  if (facts.has(Effect::fx_next_transaction)) {
-    next_transaction_ = true;
-  }
+  // Inside a transaction it is an error, which that transaction's server tells.
+  if (facts.has(Effect::fx_next_transaction) && !in_transaction()) next_transaction_ = true;
 }
 
 namespace {
@@ -74,7 +74,52 @@ std::string assignment(std::string_view variable, std::string_view value, bool n
   return sql + quoted(value, no_backslash_escapes);
 }
 
+// Setting the charset sets the collation to the charset's default, and the reverse sets the charset; MySQL reports only
+// the one that was named.
+struct Pair {
+  std::string_view charset, collation;
+};
+constexpr Pair pairs[] = {{"character_set_connection", "collation_connection"},
+                          {"character_set_database", "collation_database"},
+                          {"character_set_server", "collation_server"}};
+
+bool same_in(const Variables& a, const Variables& b, std::string_view variable) {
+  const auto x = a.find(variable);
+  const auto y = b.find(variable);
+  return (x == a.end()) == (y == b.end()) && (x == a.end() || x->second == y->second);
+}
+
+/// Does one of a pair differ? Then both are set, the charset first.
+bool pair_differs(const Variables& wanted, const Variables& there, std::string_view variable) {
+  for (const Pair& pair : pairs) {
+    if (variable == pair.charset || variable == pair.collation)
+      return !same_in(wanted, there, pair.charset) || !same_in(wanted, there, pair.collation);
+  }
+  return false;
+}
+
+bool is_collation(std::string_view variable) {
+  return std::any_of(std::begin(pairs), std::end(pairs), [&](const Pair& pair) { return pair.collation == variable; });
+}
+
 }  // namespace
+
+/// A collation that was set along with a charset, and not reported: what SET NAMES said, or "" for the default one.
+void SessionState::note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary) {
+  if (facts == nullptr) return;  // a login's: the collation is what the client named in its handshake
+  for (const Pair& pair : pairs) {
+    bool charset = false, collation = false;
+    protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
+      if (item.type != protocol::TrackerType::system_variable) return;
+      charset = charset || item.name == pair.charset;
+      collation = collation || item.name == pair.collation;
+    });
+    if (!charset || collation) continue;
+    const bool names = pair.charset == "character_set_connection";
+    set_variable(pair.collation, names ? facts->collation : std::string_view{}, from_primary);
+    if (names && facts->kind != sql::Kind::set) pin(Pin::untracked_setting);  // inside a routine: not seen
+  }
+}
 
 void SessionState::set_variable(std::string_view variable, std::string_view value, bool from_primary) {
   if (variable.starts_with("session_track_")) {
@@ -129,6 +174,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
         break;
     }
   });
+  if (named) note_collations(ok, facts, from_primary);
   // A SET that changed something and named nothing: it can't be repeated elsewhere.
   const bool set = facts != nullptr && facts->has(sql::Effect::fx_set_session);
   if (from_primary && state_changed && !named && set && !facts->has(sql::Effect::fx_autocommit)) {
@@ -153,14 +199,21 @@ std::string SessionState::difference(ConnectionState& connection) const {
   // The SET is read under the sql_mode that the connection has now, not the one that it is about to get.
   const auto mode = connection.variables.find("sql_mode");
   const bool raw = mode != connection.variables.end() && mode->second.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
+  std::vector<std::pair<std::string_view, std::string_view>> there_now;
   for (const auto& [variable, value] : variables_) {
     if (moves_by_itself(variable)) continue;
     const auto there = connection.variables.find(variable);
-    if (there != connection.variables.end() && there->second == value) continue;
+    const bool equal = there != connection.variables.end() && there->second == value;
+    if (equal && !pair_differs(variables_, connection.variables, variable)) continue;
+    if (value.empty() && is_collation(variable)) {  // the default one: the charset's SET brings it
+      there_now.emplace_back(variable, value);
+      continue;
+    }
     sql += sql.empty() ? "SET " : ", ";
     sql += assignment(variable, value, raw);
-    connection.variables[variable] = value;
+    there_now.emplace_back(variable, value);
   }
+  for (const auto& [variable, value] : there_now) connection.variables.insert_or_assign(std::string(variable), value);
   connection.version = version_;
   return sql;
 }

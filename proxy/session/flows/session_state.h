@@ -100,6 +100,7 @@ class SessionState {
 
  private:
   void set_variable(std::string_view variable, std::string_view value, bool from_primary);
+  void note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
   Variables variables_;
   std::uint64_t version_ = 1;
   std::uint16_t status_ = protocol::status::autocommit;

@@ -64,6 +64,41 @@ TEST_CASE("variables are remembered by value and sent once to each connection") 
   CHECK_FALSE(s.differs(b));  // nothing new
 }
 
+TEST_CASE("SET NAMES says the collation, and without COLLATE it is the charset's default again") {
+  SessionState s;
+  ConnectionState a, b;
+  Facts names;
+  names.kind = sql::Kind::set;
+  names.effects = sql::fx_set_session;
+  names.collation = "utf8mb4_unicode_ci";
+  s.apply(Ok().variable("character_set_connection", "utf8mb4").info, &names, true);
+  CHECK(s.difference(a) ==
+        "SET @@session.character_set_connection='utf8mb4', @@session.collation_connection='utf8mb4_unicode_ci'");
+  names.collation = {};
+  s.apply(Ok().variable("character_set_connection", "utf8mb4").info, &names, true);
+  CHECK(s.difference(a) == "SET @@session.character_set_connection='utf8mb4'");
+  CHECK(s.difference(b) == "SET @@session.character_set_connection='utf8mb4'");
+  // The collation brings its charset; then a charset, which the old collation must not undo.
+  s.apply(Ok().variable("collation_connection", "latin1_bin").info, &names, true);
+  CHECK(s.difference(a) ==
+        "SET @@session.character_set_connection='utf8mb4', @@session.collation_connection='latin1_bin'");
+  s.apply(Ok().variable("character_set_connection", "cp1251").info, &names, true);
+  CHECK(s.difference(a) == "SET @@session.character_set_connection='cp1251'");
+  CHECK(s.difference(a).empty());
+  CHECK(view(s).pinned == false);
+  Facts call;
+  call.kind = sql::Kind::call;
+  s.apply(Ok().variable("character_set_connection", "utf8mb4").info, &call, true);
+  CHECK(view(s).pinned);  // which collation, nobody told
+}
+
+TEST_CASE("SET TRANSACTION inside a transaction goes where the transaction is") {
+  SessionState s;
+  s.apply_status(status::autocommit | status::in_transaction | status::in_transaction_readonly, false);
+  s.before(facts(sql::fx_next_transaction));
+  CHECK_FALSE(view(s).pinned);
+}
+
 TEST_CASE("values are written so that the server reads the same") {
   struct Row {
     const char *name, *value, *sql;

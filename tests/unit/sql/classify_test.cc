@@ -118,6 +118,18 @@ TEST_CASE("white space and comments around tokens change nothing") {
   }
 }
 
+TEST_CASE("the collation of SET NAMES is told, for no tracker does") {
+  const Dialect mysql;
+  CHECK(classify("SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci", mysql).collation == "utf8mb4_unicode_ci");
+  CHECK(classify("set names 'utf8mb4' collate 'utf8mb4_bin', sql_mode='COLLATE x'", mysql).collation == "utf8mb4_bin");
+  CHECK(classify("SET @a = 1, NAMES latin1 COLLATE `latin1_bin`", mysql).collation == "latin1_bin");
+  CHECK(classify("SET NAMES utf8mb4", mysql).collation.empty());
+  CHECK(classify("SET @a = 'x' COLLATE utf8mb4_bin", mysql).collation.empty());
+  const Facts two = classify("SET NAMES utf8mb4 COLLATE utf8mb4_bin; SET NAMES latin1", mysql);
+  CHECK(two.collation.empty());
+  CHECK(two.has(fx_sticky_setting));
+}
+
 TEST_CASE("sql_mode and version decide how the text is cut") {
   Dialect ansi;
   ansi.ansi_quotes = true;
