@@ -59,7 +59,7 @@ class Keeper:
 
     @staticmethod
     def _connect(port):
-        return Connection('127.0.0.1', port, 'root', '', timeout=60.0)
+        return Connection('127.0.0.1', port, 'root', '', timeout=90.0)
 
     def clean(self, replicas):
         """The names of what could not be put back: then the servers must be made anew. `replicas`: look at them too."""
@@ -142,7 +142,7 @@ class Keeper:
     def _look_at_replicas(self, position):
         for port, before in zip(self._replica_ports, self._replicas_before):
             with self._connect(port) as connection:
-                if connection.query(f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', 10)").rows[0][0] != '0':
+                if connection.query(f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', 60)").rows[0][0] != '0':
                     return ['replication']
                 after = take(connection, ON_REPLICAS)
                 left = [f'{key} of a replica' for key in ON_REPLICAS if after[key] != before[key]]
