@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t ok_head = 0x00, err_head = 0xff, eof_head = 0xfe, infile_head = 0xfb;
 constexpr std::uint32_t longest_eof = 8;  // a row that begins with 0xfe is at least 9 bytes long
+constexpr std::uint32_t eof_length = 5;   // an OK that ends a result has 7 at least
 constexpr std::uint32_t prepare_ok_length = 12;
 // A table has at most 4096 columns, and COM_STMT_PREPARE has 16 bits for their number.
 constexpr std::uint64_t max_columns = 0xffff;
@@ -99,6 +100,8 @@ std::optional<Part> ResponseTracker::part_of_first(std::uint8_t first_byte, std:
 /// What a packet is that begins with 0xfe, where rows may end.
 std::optional<Part> ResponseTracker::closing(std::uint32_t length) const {
   if (deprecate_eof_) {
+    // MySQL ends so what a routine's handler cut off after its definitions, whatever was negotiated.
+    if (length == eof_length && state_ == State::rows && expect_ == Expect::query) return Part::eof;
     // A row whose first column is so long that its length begins with 0xfe fills its first frame.
     if (length < max_frame) return Part::ok_of_result;
     return std::nullopt;

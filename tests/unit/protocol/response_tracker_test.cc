@@ -225,6 +225,26 @@ TEST_CASE("rows and ends are told apart by the length of the frame") {
   CHECK_FALSE(std::get<Verdict>(without.head(0xfe, max_frame)).gather);
 }
 
+TEST_CASE("a result that a routine's handler cut off ends with an EOF even where EOFs are deprecated") {
+  ResponseTracker tracker{Expect::query, true};
+  const auto take = [&](const std::vector<std::uint8_t>& payload) {
+    const auto verdict = tracker.head(payload[0], static_cast<std::uint32_t>(payload.size()));
+    REQUIRE(std::holds_alternative<Verdict>(verdict));
+    REQUIRE(std::holds_alternative<std::monostate>(tracker.end_of_packet(payload)));
+    return std::get<Verdict>(verdict).part;
+  };
+  CHECK(take({1}) == Part::column_count);
+  CHECK(take({3, 'd', 'e', 'f'}) == Part::definition);
+  CHECK(take({0xfe, 0, 0, 0x0a, 0}) == Part::eof);  // more results follow
+  CHECK_FALSE(tracker.finished());
+  CHECK(take({1}) == Part::column_count);
+  CHECK(take({3, 'd', 'e', 'f'}) == Part::definition);
+  CHECK(take({1, '7'}) == Part::row);
+  CHECK(take({0xfe, 0, 0, 0x0a, 0, 0, 0}) == Part::ok_of_result);
+  CHECK(take({0, 0, 0, 2, 0, 0, 0}) == Part::ok);
+  CHECK(tracker.finished());
+}
+
 TEST_CASE("nothing that must be gathered is longer than a frame") {
   ResponseTracker tracker{Expect::query, true};
   CHECK(std::holds_alternative<Malformed>(tracker.head(0xff, max_frame)));
