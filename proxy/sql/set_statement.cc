@@ -145,7 +145,8 @@ void Statement::set_names() {
 void Statement::assign(std::string_view name, std::string_view scope, bool at_signs) {
   if (!tokens_.now().is('=') && tokens_.now().kind != TokenKind::assign) return unknown();
   tokens_.advance();  // := is no assignment to a user variable here
-  if (VariableName{scope, name}.is_global()) return become(Kind::set, Why::server_state);
+  // Who sets a global variable wants to see what it does, and only the primary has it.
+  if (VariableName{scope, name}.is_global()) return become(Kind::set, Why::server_state, fx_sticky_setting);
   // "SET @@transaction_isolation" without a scope is for the next transaction only, "SET transaction_isolation" is not.
   assigned_value(name, at_signs && scope.empty());
 }
