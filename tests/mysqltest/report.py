@@ -1,5 +1,8 @@
 """Why a test failed: its first difference, and a name for that, so that like ones stand together."""
+import json
 import re
+from collections import Counter
+from pathlib import Path
 
 HUNK = re.compile(r'^@@ .* @@', re.M)
 
@@ -42,3 +45,50 @@ def _verb(statement):
 
 def _short(text, lines=8):
     return '\n'.join(line[:300] for line in text.strip().splitlines()[:lines])
+
+
+BEGIN, END = '<!-- mysqltest: begin -->', '<!-- mysqltest: end -->'
+HEADING = "# Compatibility\n"
+
+
+def exceptions(path, way):
+    """{test: cause} of exceptions.txt for one protocol (text or ps)."""
+    known = {}
+    for line in Path(path).read_text().splitlines():
+        if line.strip() and not line.startswith('#'):
+            name, ways, cause = [part.strip() for part in line.split('|', 2)]
+            if way in ways.split():
+                known[name] = cause
+    return known
+
+
+def write_document(build, listed, document):
+    """The section of docs/COMPATIBILITY.md, from the last results of both protocols."""
+    lines = ["## MySQL's own tests", '']
+    table, causes, left_out, version = [], {}, {}, ''
+    for way in ('text', 'ps'):
+        path = Path(build) / f'{way}.json'
+        if not path.exists():
+            continue
+        last = json.loads(path.read_text())
+        through, direct, version = last['through'], last['direct'], last['version']
+        passed = sum(1 for seen in through.values() if seen['result'] == 'pass')
+        known = exceptions(listed, way)
+        for name, seen in through.items():
+            if seen['result'] != 'pass':
+                causes.setdefault((name, known.get(name, 'not looked into yet')), []).append(way)
+        left_out = last['left_out'] or left_out
+        table.append(f"| {way} | {sum(direct.values()) + len(left_out)} | {len(left_out)} | {sum(direct.values()) - direct['pass']} "
+                     f"| {direct['pass']} | {passed} of {len(through)} | {100 * passed / max(1, len(through)):.1f} % |")
+    lines += [f'Suite `main` of mysql-testsuite {version}, one primary and two replicas, `./dev test mysqltest`; a case counts if it passes '
+              'direct on the primary.', '',
+              '| protocol | cases | left out | fail or skip direct | pass direct | pass through wye | |', '| --- | --- | --- | --- | --- | --- | --- |',
+              *table, '', 'Left out: ' + ', '.join(f'{reason} ({count})' for reason, count in Counter(left_out.values()).most_common()) + '.', '',
+              '| fails through wye | protocol | cause |', '| --- | --- | --- |',
+              *(f"| {name} | {' '.join(ways)} | {cause} |" for (name, cause), ways in sorted(causes.items()))]
+    document = Path(document)
+    text = document.read_text() if document.exists() else HEADING
+    if BEGIN not in text:
+        text = f'{text.rstrip()}\n\n{BEGIN}\n{END}\n'
+    head, tail = text[:text.index(BEGIN)], text[text.index(END):]
+    document.write_text(head + BEGIN + '\n' + '\n'.join(lines) + '\n' + tail)
