@@ -2,6 +2,7 @@
 
 A program prints JSON lines {"step": ..., "value": ...} (or plain lines) and exits with 0. It gets HOST, PORT, USER_NAME, PASSWORD, DATABASE, FLAVOUR and
 CA (the servers' and wye's certificate) in its environment."""
+import fcntl
 import json
 import os
 import re
@@ -23,9 +24,9 @@ class Client:
     meant to. `absent`: flavour -> why it is not run there."""
 
     def __init__(self, name, argv, version, compared, replicas=20, flavours=('mysql', 'mariadb'), fast=False, prepare=None, environment=None,
-                 exceptions=(), deadline=120, absent=None):
+                 exceptions=(), deadline=180, absent=None):
         self.name, self.argv, self.version, self.compared, self.replicas = name, argv, version, compared, replicas
-        self.slug = name.replace(' ', '-')
+        self.slug = re.sub(r'\W', '-', name)
         self.flavours, self.fast, self.prepare, self.environment = flavours, fast, prepare, environment or {}
         self.exceptions, self.deadline, self.absent = exceptions, deadline, absent or {}
 
@@ -38,10 +39,18 @@ class Differs:
         self.step, self.reason, self.flavours, self.sometimes = re.compile(step), reason, flavours, sometimes
 
 
-def certificate():
-    """One self-signed certificate for the MariaDB servers, so that TLS is there both ways. MySQL makes its own."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    key, certificate_file = BUILD / 'server.key', BUILD / 'server.pem'
+def work(flavour):
+    """A folder of one run: two flavours may run at once."""
+    folder = BUILD / flavour
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def certificate(flavour):
+    """One self-signed certificate for the servers and wye, so that TLS is there both ways, and clients can verify it."""
+    key, certificate_file = work(flavour) / 'server.key', work(flavour) / 'server.pem'
+    if certificate_file.exists() and time.time() - certificate_file.stat().st_mtime < 86400:
+        return key, certificate_file
     subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext',
                     'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', certificate_file], check=True, capture_output=True)
     key.chmod(0o600)
@@ -50,7 +59,7 @@ def certificate():
 
 def sandbox(flavour):
     """Servers and wye with the same certificate; the client's schema is made anew for each run."""
-    key, certificate_file = certificate()
+    key, certificate_file = certificate(flavour)
     tls = {'ssl_cert': certificate_file, 'ssl_key': key, 'ssl_ca': certificate_file}
     listen = lambda box: {'address': f'127.0.0.1:{box.wye.port}', 'cert': str(certificate_file), 'key': str(key)}
     return Sandbox(flavour, wye=True, server_options={'log_bin_trust_function_creators': 'ON', 'local_infile': 'ON', **tls},
@@ -78,18 +87,18 @@ def once(box, client, port):
     """What the program prints (stderr behind it), its exit code and the seconds."""
     prepare(box)
     environment = {**os.environ, 'HOST': '127.0.0.1', 'PORT': str(port), 'USER_NAME': 'app', 'PASSWORD': 'sandbox-app', 'DATABASE': SCHEMA,
-                   'FLAVOUR': box.flavour.name, 'CA': str(BUILD / 'server.pem'), 'TZ': 'UTC', 'LC_ALL': 'C.UTF-8', 'BUILD': str(BUILD), **client.environment}
+                   'FLAVOUR': box.flavour.name, 'CA': str(work(box.flavour.name) / 'server.pem'), 'TZ': 'UTC', 'LC_ALL': 'C.UTF-8', 'BUILD': str(BUILD), 'SHARED': str(HERE / 'shared'), **client.environment}
     started = time.monotonic()
-    with open(BUILD / f'{client.slug}.err', 'wb+') as errors:
+    with open(work(box.flavour.name) / f'{client.slug}.err', 'wb+') as errors:
         try:
             done = subprocess.run(client.argv(box) if callable(client.argv) else client.argv, env=environment, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=errors, timeout=client.deadline, cwd=BUILD)
+                                  stdout=subprocess.PIPE, stderr=errors, timeout=client.deadline, cwd=work(box.flavour.name))
             text, code = done.stdout, done.returncode
         except subprocess.TimeoutExpired as late:
             text, code = late.stdout or b'', f'no end within {client.deadline} s'
         errors.seek(0)
         said = errors.read().decode('utf-8', 'replace')
-    text = text.decode('utf-8', 'replace').replace(f'127.0.0.1:{port}', 'HOST:PORT').replace(f"port {port}", 'port PORT')
+    text = text.decode('utf-8', 'replace').replace(f'127.0.0.1:{port}', 'HOST:PORT').replace(f'port {port}', 'port PORT').replace(f'port={port}', 'port=PORT')
     return text + ''.join(f'stderr: {line}\n' for line in said.splitlines()), code, time.monotonic() - started
 
 
@@ -121,19 +130,21 @@ def check(box, tally, client):
     flavour = box.flavour.name
     name = f'{client.name}: the same direct and through wye'
     if client.prepare:
-        client.prepare()
+        with open(BUILD / 'lock', 'w') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            client.prepare()
     version = client.version()
     direct, code, first = once(box, client, box.primary.port)
     before = replica_reads(box)
     through, other, second = once(box, client, box.wye.port)
     reads = replica_reads(box) - before
     for way, text in (('direct', direct), ('wye', through)):
-        (BUILD / f'{client.slug}-{flavour}-{way}.txt').write_text(text)
+        (work(flavour) / f'{client.slug}-{way}.txt').write_text(text)
     equal, lines, used, trouble = compared(client, flavour, direct, through)
     if os.environ.get('ROUTES'):
         print(*[' '.join(map(str, row.values())) for row in box.wye.admin('SHOW ROUTES')], sep='\n')
     print(f'{client.name} {version}: {equal} of {lines} lines equal, {reads} reads on replicas, {first:.1f} s direct, {second:.1f} s through wye', flush=True)
-    if (code, other) != (0, 0):
+    if (code, other) != (0, 0) and not any(e.step.pattern == '' for e in used):  # an exception for all its lines: it may not get to its end
         trouble += f'\nexit code {code} direct, {other} through wye; the ends:\n{direct[-400:]}\n{through[-400:]}'
     tally.check(name, trouble)
     tally.check(f'{client.name}: replicas served reads', reads < client.replicas and f'only {reads}; at least {client.replicas} were expected')

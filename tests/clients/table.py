@@ -64,6 +64,7 @@ def write():
 
 def remember(flavour, seen):
     path = BUILD / f'{flavour}.json'
+    path.parent.mkdir(parents=True, exist_ok=True)
     known = json.loads(path.read_text()) if path.exists() else {}
     path.write_text(json.dumps({**known, **seen}, indent=1))
 

@@ -60,6 +60,8 @@ def prepared(client, sql, *values)
   seen
 rescue Mysql2::Error => e
   e
+rescue ArgumentError => e # a TIME that Ruby's Time has no room for
+  { ruby: e.message }
 end
 
 def scripts(client)
