@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 from both_ways import differences, fresh_schema
@@ -110,18 +111,15 @@ def step(line):
 def compared(client, flavour, direct, through):
     """(equal lines, lines, excused reasons, trouble). Lines are paired by difflib, so that one more does not spoil what follows."""
     exceptions = [e for e in client.exceptions if flavour in e.flavours]
-    used, old, new = set(), [], []
-    for line_list, text in ((old, direct), (new, through)):
-        line_list += text.splitlines()
+    old, new = direct.splitlines(), through.splitlines()
     excused = lambda line: next((e for e in exceptions if e.step.search(step(line))), None)
-    different = set(old) ^ set(new)
-    for line in different:
-        if excused(line):
-            used.add(excused(line))
-    keep = lambda lines: '\n'.join(line for line in lines if not (line in different and excused(line)))
+    of = lambda lines, exception: [line for line in lines if excused(line) is exception]
+    used = {e for e in exceptions if of(old, e) != of(new, e)}
+    keep = lambda lines: '\n'.join(of(lines, None))
     trouble = differences(keep(old), keep(new))
     stale = [f'the exception /{e.step.pattern}/ is out of date: nothing differs' for e in exceptions if e not in used and not e.sometimes]
-    equal = len(old) - sum(1 for line in old if line in different)
+    left = Counter(old) - Counter(new)
+    equal = len(old) - left.total()
     return equal, len(old), used, '\n'.join([*([trouble] if trouble else []), *stale])
 
 

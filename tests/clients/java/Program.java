@@ -285,7 +285,7 @@ public class Program {
         }
         return null;
       });
-      say("kill: cancel", () -> s.execute("SELECT 'waits', SLEEP(15)") ? rows(s.getResultSet()) : null);
+      say("kill: cancel", () -> s.execute("SELECT 'waits', SLEEP(15), UUID_SHORT() > 0") ? rows(s.getResultSet()) : null);
       say("kill: cancelled", () -> later.get(30, TimeUnit.SECONDS));
     }
     say("kill: the connection lives", () -> run(c, "SELECT 1"));

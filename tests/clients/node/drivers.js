@@ -168,7 +168,7 @@ async function logins(c) {
 
 async function cancel(c, other) {
   say('kill: its id', Number(c.id()) === Number(Object.values((await run(c, 'SELECT CONNECTION_ID() AS id')).result[0])[0]));
-  const waits = run(c, "SELECT 'waits', SLEEP(10)");
+  const waits = run(c, "SELECT 'waits', SLEEP(10), UUID_SHORT() > 0");
   for (let i = 0; i < 3000; i += 1) if (Number((await run(other, "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT ''waits''%'")).result[0].n)) break;
   say('kill: the statement', await run(other, `KILL QUERY ${c.id()}`));
   say('kill: what it says', await waits);

@@ -20,6 +20,7 @@ NOISE = re.compile(r'^-- Dump completed on .*|.*Using a password on the command 
 
 def say(step, text):
     text = re.sub(r'\(?\b\d+(\.\d+)? (min )?(\d+(\.\d+)? )?sec\)?', '(time)', text)
+    text = re.sub(r'\b(Create_time|Update_time|Created|Rows|Avg_row_length|Data_length|Index_length|Data_free|Cardinality)="[^"]*"', r'\1', text)
     for line in text.splitlines():
         if not NOISE.match(line):
             print(json.dumps({'step': step, 'value': line if len(line) < 1000 else f'{len(line)} characters: {line[:500]}'}, ensure_ascii=False), flush=True)
@@ -52,17 +53,17 @@ def infile():
     with tempfile.NamedTemporaryFile('w', suffix='.csv') as file:
         file.write(''.join(f'{i};zeile ü {i}\n' for i in range(5000)) + 'x;bad\n')
         file.flush()
-        os.symlink(file.name, 'lines.csv') if not os.path.lexists('lines.csv') else None
-        os.unlink('lines.csv')
+        if os.path.lexists('lines.csv'):
+            os.unlink('lines.csv')
         os.symlink(file.name, 'lines.csv')
         say('infile', shell("CREATE TABLE lines_in (a INT, b VARCHAR(50)); LOAD DATA LOCAL INFILE 'lines.csv' INTO TABLE lines_in CHARACTER SET utf8mb4 FIELDS TERMINATED BY ';';\n"
-                            'SELECT COUNT(*), SUM(a), MAX(b) FROM lines_in;\n', '--force', '--local-infile=1', '-vv', '--show-warnings'))
+                            'SELECT COUNT(*), SUM(a), MAX(b) FROM lines_in; DROP TABLE lines_in;\n', '--force', '--local-infile=1', '-vv', '--show-warnings'))
         os.unlink('lines.csv')
 
 
 def interrupted():
-    """Ctrl-C as soon as the statement runs."""
-    waits = subprocess.Popen([*CLIENT, *LOGIN, *TLS, '--force', '-e', "SELECT 'waits', SLEEP(10); SELECT 'goes on'", ENV['DATABASE']], stdin=subprocess.DEVNULL,
+    """Ctrl-C as soon as the statement runs: on the primary (UUID_SHORT), where the list of processes shows it."""
+    waits = subprocess.Popen([*CLIENT, *LOGIN, *TLS, '--force', '-e', "SELECT 'waits', SLEEP(10), UUID_SHORT() > 0; SELECT 'goes on'", ENV['DATABASE']], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     for _ in range(300):
         if '1' in shell("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT ''waits''%'", '-N', '-B').split():
