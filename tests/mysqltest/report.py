@@ -65,7 +65,7 @@ def exceptions(path, way):
 def write_document(build, listed, document):
     """The section of docs/COMPATIBILITY.md, from the last results of both protocols."""
     lines = ["## MySQL's own tests", '']
-    table, causes, left_out, version = [], {}, {}, ''
+    table, unfinished, causes, left_out, version = [], [], {}, {}, ''
     for way in ('text', 'ps'):
         path = Path(build) / f'{way}.json'
         if not path.exists():
@@ -78,12 +78,14 @@ def write_document(build, listed, document):
             if seen['result'] != 'pass':
                 causes.setdefault((name, known.get(name, 'not looked into yet')), []).append(way)
         left_out = last['left_out'] or left_out
+        if last['to_come']:
+            unfinished.append(f"{way}: the run was interrupted, {last['to_come']} cases were not run")
         table.append(f"| {way} | {sum(direct.values()) + len(left_out)} | {len(left_out)} | {sum(direct.values()) - direct['pass']} "
                      f"| {direct['pass']} | {passed} of {len(through)} | {100 * passed / max(1, len(through)):.1f} % |")
     lines += [f'Suite `main` of mysql-testsuite {version}, one primary and two replicas, `./dev test mysqltest`; a case counts if it passes '
               'direct on the primary.', '',
               '| protocol | cases | left out | fail or skip direct | pass direct | pass through wye | |', '| --- | --- | --- | --- | --- | --- | --- |',
-              *table, '', 'Left out: ' + ', '.join(f'{reason} ({count})' for reason, count in Counter(left_out.values()).most_common()) + '.', '',
+              *table, *([''] + unfinished if unfinished else []), '', 'Left out: ' + ', '.join(f'{reason} ({count})' for reason, count in Counter(left_out.values()).most_common()) + '.', '',
               '| fails through wye | protocol | cause |', '| --- | --- | --- |',
               *(f"| {name} | {' '.join(ways)} | {cause} |" for (name, cause), ways in sorted(causes.items()))]
     document = Path(document)
