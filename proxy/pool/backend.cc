@@ -104,15 +104,21 @@ void Backend::close() {
 
 std::string Backend::settings_sql() const {
   // '*' and not a list of names: a name missing from the list would be a variable that is silently not carried over.
-  std::string sql =
-      "SET SESSION session_track_system_variables='*',SESSION session_track_schema=1,SESSION "
-      "session_track_state_change=1";
-  if (!mariadb_) sql += ",SESSION session_track_gtids='OWN_GTID'";
+  std::string sql;
+  if (tracks())
+    sql =
+        "SET SESSION session_track_system_variables='*',SESSION session_track_schema=1,SESSION "
+        "session_track_state_change=1";
+  if (tracks() && !mariadb_) sql += ",SESSION session_track_gtids='OWN_GTID'";
   // MariaDB lets a privileged account write on a read_only server.
   // autocommit=1 whatever the server's default: a read here must not open a transaction that nobody ends.
-  if (key_.to_replica)
-    sql += mariadb_ ? ",SESSION tx_read_only=1,SESSION autocommit=1"
-                    : ",SESSION transaction_read_only=1,SESSION autocommit=1";
+  constexpr std::uint32_t renamed = 50'720;  // MySQL: from then on transaction_read_only
+  if (key_.to_replica) {
+    sql += sql.empty() ? "SET SESSION " : ",SESSION ";
+    const auto version = topology::parse_version(greeting_.server_version).number;
+    sql += mariadb_ || version < renamed ? "tx_read_only=1" : "transaction_read_only=1";
+    sql += ",SESSION autocommit=1";
+  }
   return sql;
 }
 
@@ -123,10 +129,11 @@ void Backend::prologue() {
     needs_reset_ = false;
     needs_settings_ = true;
   }
-  if (needs_settings_) {
+  if (!needs_settings_) return;
+  needs_settings_ = false;
+  if (const std::string sql = settings_sql(); !sql.empty()) {
     in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::query, deprecate_eof())});
-    stream_->write(framed_command(0x03, settings_sql()));
-    needs_settings_ = false;
+    stream_->write(framed_command(0x03, sql));
   }
 }
 

@@ -87,7 +87,12 @@ class Backend final : public net::StreamOwner {
 
   /// On MySQL a reset sets the server's default charset, not that of the login: false if the two differ, and another
   /// session would see it in its results' metadata.
-  bool survives_reset() const { return mariadb_ || key_.collation == 0 || key_.collation == greeting_.collation; }
+  /// Old servers know no reset.
+  bool survives_reset() const {
+    return tracks() && (mariadb_ || key_.collation == 0 || key_.collation == greeting_.collation);
+  }
+  /// The server reports what statements do to the session, and GTIDs.
+  bool tracks() const { return (capabilities_ & protocol::cap::session_track) != 0; }
   /// Marks for COM_RESET_CONNECTION ahead of the next statement.
   void reset_before_next();
   /// The client itself has sent COM_RESET_CONNECTION: the trackers' settings are gone.

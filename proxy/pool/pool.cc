@@ -93,13 +93,14 @@ void Pool::cancel(BackendHolder& holder) {
   }
 }
 
-void Pool::release(Backend& backend) {
+void Pool::release(Backend& backend, bool unchanged) {
   if (backend.dead()) return;
-  if (role_changed(backend) || !backend.idle() || !backend.survives_reset()) return discard(backend);
+  if (role_changed(backend) || !backend.idle()) return discard(backend);
+  if (!unchanged && !backend.survives_reset()) return discard(backend);
   backend.set_holder(this);
   backend.touch(loop_.now());
   backend.stream().resume_reading();  // it may have been paused for a slow client
-  backend.reset_before_next();
+  if (!unchanged) backend.reset_before_next();
   serve_waiting(backend.key().server);
 }
 
@@ -183,7 +184,7 @@ std::vector<Pool::Row> Pool::rows() const {
   return rows;
 }
 
-void Pool::on_backend_ready(Backend& backend) { release(backend); }
+void Pool::on_backend_ready(Backend& backend) { release(backend, true); }
 
 void Pool::on_backend_lost(Backend& backend, const Error&, bool) { forget(backend); }
 

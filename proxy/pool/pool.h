@@ -32,8 +32,10 @@ class Pool final : public BackendHolder {
   /// given back, and `holder` hears of it; nullptr until then. The holder gives up with cancel().
   Backend* acquire(const Wanted& wanted, BackendHolder& holder);
   void cancel(BackendHolder& holder);
-  /// Gives a connection back. It must have no statement in flight and no transaction; it is reset before its next use.
-  void release(Backend& backend);
+  /// Gives a connection back. It must have no statement in flight and no transaction; it is reset before its next use,
+  /// or closed if its server can't do that. `unchanged`: only wye's own SELECTs ran on it, so there is nothing to
+  /// reset.
+  void release(Backend& backend, bool unchanged = false);
   void discard(Backend& backend);
   /// The holder of a connection that died says so with this, once.
   void forget(const Backend& backend);

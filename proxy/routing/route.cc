@@ -158,6 +158,8 @@ Result<Route> Router::begin() {
   if (!read_only || facts_.several || facts_.hint.primary) {
     return to_primary(facts_.hint.primary ? Reason::hint_primary : Reason::transaction);
   }
+  // What else the transaction would do to the session on a replica could not be carried to the primary.
+  if (session_.untracked) return to_primary(Reason::transaction);
   if (session_.serializable) return to_primary(Reason::serializable);
   if (wanted_.consistency == Consistency::primary) return to_primary(Reason::reads_always_primary);
   return on_replica(Reason::read_only_transaction);

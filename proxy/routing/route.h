@@ -76,6 +76,7 @@ struct SessionView {
   bool serializable = false;
   bool session_read_only = false;               // transaction_read_only = 1 for the session
   bool pinned = false;                          // to the primary
+  bool untracked = false;                       // the server does not say what statements do to the session
   std::optional<topology::ServerId> last_read;  // where its last read ran
   std::optional<topology::ServerId>
       last_statement;  // where its previous statement ran: values of the previous statement are there

@@ -78,6 +78,9 @@ class Connection {
     bool semi_source_enabled = false, semi_source_active = false, semi_replica_enabled = false,
          semi_replica_active = false;
     std::uint32_t semi_clients = 0;
+    // MySQL 5.6: see settle().
+    bool parallel_applier = false;
+    std::shared_ptr<const topology::GtidSet> last_executed, settled;
   };
   Memo& memo() { return memo_; }
 

@@ -48,6 +48,22 @@ base::Error wrong_answer(const char* what) {
 
 bool is_mariadb(const topology::Version& version) { return version.flavour == Flavour::mariadb; }
 
+/// gtid_executed runs ahead of the commit: see settle().
+bool commits_late(const topology::Version& version) {
+  return version.flavour == Flavour::mysql && version.number < 50'706;
+}
+
+/// The applier has nothing half done: what it wrote to the binary log before is committed.
+bool applier_rests(const Table& status) {
+  for (std::size_t row = 0; row < status.rows.size(); ++row) {
+    const std::string state = text(status.find(row, {"Slave_SQL_Running_State"}));
+    if (is_yes(status.find(row, {"Slave_SQL_Running"})) && !state.starts_with("Slave has read all relay log") &&
+        !state.starts_with("Waiting until MASTER_DELAY"))
+      return false;
+  }
+  return true;
+}
+
 base::Status read_identity(Connection& connection, Connection::Memo& memo) {
   auto first = connection.query("SELECT @@version AS version, @@version_comment AS comment");
   if (!first) return first.error();
@@ -68,6 +84,7 @@ base::Status read_slow(Connection& connection, Connection::Memo& memo, base::Tim
   std::string sql = "SELECT @@global.server_id AS id, @@hostname AS hostname, @@port AS port";
   sql += ", @@report_host AS report_host, @@report_port AS report_port";
   if (!is_mariadb(memo.version)) sql += ", @@server_uuid AS uuid, @@global.gtid_mode AS gtid_mode";
+  if (commits_late(memo.version)) sql += ", @@global.slave_parallel_workers AS workers";
   sql += "; SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'; SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%enabled'";
   auto answer = connection.query(sql);
   if (!answer) return answer.error();
@@ -80,6 +97,7 @@ base::Status read_slow(Connection& connection, Connection::Memo& memo, base::Tim
   memo.port = number<std::uint16_t>(identity.find(0, {"port"}));
   memo.report_port = number<std::uint16_t>(identity.find(0, {"report_port"}));
   memo.gtids = is_mariadb(memo.version) || equals(text(identity.find(0, {"gtid_mode"})), "ON");
+  memo.parallel_applier = number<std::uint32_t>(identity.find(0, {"workers"})) > 0;
   memo.has_semi_sync = false;
   for (std::size_t t = 1; t < 3; ++t) {
     const Table& table = (*answer)[t];
@@ -208,6 +226,21 @@ base::Status read_sets(const Table& state, const Table& status, Observation& see
   return base::Ok{};
 }
 
+void settle(const Table& status, Connection::Memo& memo, Observation& seen) {
+  if (!commits_late(seen.version) || seen.channels.empty()) return;
+  const auto now = seen.executed;
+  if (memo.parallel_applier) {
+    // Workers rest when they like. What an interval ago was in the binary log is taken for committed.
+    memo.settled = memo.last_executed;
+  } else if (applier_rests(status)) {
+    memo.settled = now;
+  } else if (memo.last_executed != nullptr && !(*now == *memo.last_executed)) {
+    memo.settled = memo.last_executed;  // it commits one before it begins the next
+  }
+  memo.last_executed = now;
+  seen.executed = memo.settled != nullptr ? memo.settled : std::make_shared<const GtidSet>();
+}
+
 base::Result<Observation> observe(Connection& connection, const Clock& clock) {
   Connection::Memo& memo = connection.memo();
   if (!memo.known) {
@@ -231,6 +264,7 @@ base::Result<Observation> observe(Connection& connection, const Clock& clock) {
   seen.super_read_only = is_on(state.find(0, {"super_read_only"}));
   if (auto done = read_channels(status, seen.version.flavour, seen); !done) return done.error();
   if (auto done = read_sets(state, status, seen); !done) return done.error();
+  settle(status, memo, seen);
   return seen;
 }
 

@@ -54,6 +54,10 @@ bool host_like(std::string_view host) {
 
 }  // namespace
 
+bool tracks_sessions(const Version& version) {
+  return version.flavour == Flavour::mariadb || version.number >= 50'706 || version.number == 0;
+}
+
 const char* name(Role role) {
   switch (role) {
     case Role::primary:

@@ -27,6 +27,9 @@ struct Version {
   std::string text;          // as the server says it, e.g. for the handshake
 };
 Version parse_version(std::string_view text);
+/// Knows session trackers, and COM_RESET_CONNECTION. Servers that don't say only in their status flags what a statement
+/// did: MySQL before 5.7.6. Unknown versions are taken for newer ones.
+bool tracks_sessions(const Version&);
 
 /// Where a server listens. Either host and port or a Unix socket's path.
 struct Address {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # deadline: 90
-# flavours: mysql mariadb
+# flavours: mysql mariadb mysql56
 """The servers' own general logs: reads outside transactions run on replicas; no write of a client, and no statement of a transaction, ever does."""
 import re
 import sys
@@ -11,7 +11,7 @@ from sandbox import Sandbox, wait_until
 READS, TRANSACTIONS = 200, 20
 # What wye itself sends ahead of sessions' statements, and replication's and the monitor's own accounts, is not a client's statement.
 MARK = re.compile(r'/\* (read|write|transaction|locking) (\d+) \*/')
-LINE = re.compile(r'^(?:\S+\s+)?\s*\d+\s+(Query|Prepare|Execute)\s+(.*)$')
+LINE = re.compile(r'^(?:\S+\s+|\d{6}\s+\S+\s+)?\s*\d+\s+(Query|Prepare|Execute)\s+(.*)$')  # in old logs a time only where it changes
 
 
 def statements(server):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # deadline: 120
-# flavours: mysql mariadb
+# flavours: mysql mariadb mysql56
 """The shells of MySQL and MariaDB print the same direct and through wye: tests/e2e/shell/*.sql, with the shells' options, with TLS and without."""
 import hashlib
 import re
@@ -31,7 +31,10 @@ ASSIGNED = [(re.compile(r'\(?\b\d+(\.\d+)? (min )?(\d+(\.\d+)? )?sec\)?'), '(tim
 
 def works(shell, flavour, tls):
     """What does not log in direct either: MariaDB's shell has no RSA to give MySQL the password of an account of caching_sha2_password
-    without TLS, unless the server's cache knows it; MySQL 9's shell has no mysql_native_password any more, which MariaDB's accounts use."""
+    without TLS, unless the server's cache knows it; MySQL 9's shell has no mysql_native_password any more, which MariaDB's and MySQL 5.6's
+    accounts use; MySQL 5.6 is here without TLS."""
+    if flavour == 'mysql56':
+        return shell == 'mariadb' and tls == 'no TLS'
     return flavour == shell or (shell == 'mariadb' and tls == 'TLS')
 
 

@@ -31,8 +31,14 @@ void AccountLookup::on_backend_ready(pool::Backend& backend) {
     hex += digits[static_cast<unsigned char>(c) >> 4];
     hex += digits[static_cast<unsigned char>(c) & 15];
   }
-  const std::string sql =
-      "SELECT plugin, authentication_string FROM mysql.user WHERE user = " + (hex.empty() ? "''" : "0x" + hex);
+  // Before 5.7.6 the hashes of the built-in plugin are in a column of their own, and an upgraded row may name no
+  // plugin.
+  const auto& version = context_.topology->servers[backend.key().server].version;
+  const bool old = !topology::tracks_sessions(version);
+  const std::string sql = (old ? "SELECT IF(plugin = '' AND LENGTH(password) = 41, 'mysql_native_password', plugin),"
+                                 " IF(plugin IN ('', 'mysql_native_password'), password, authentication_string)"
+                               : std::string("SELECT plugin, authentication_string")) +
+                          " FROM mysql.user WHERE user = " + (hex.empty() ? "''" : "0x" + hex);
   base::Bytes payload{0x03}, framed;
   base::append(payload, base::bytes_of(sql));
   protocol::write_packet(framed, 0, payload);
@@ -58,7 +64,7 @@ void AccountLookup::finish(const RowCollector::Rows* rows) {
   // A lost connection is reported to its holder right after its sinks.
   if (backend != nullptr && !backend->dead()) {
     backend_ = nullptr;
-    context_.pool.release(*backend);
+    context_.pool.release(*backend, true);
   }
   auto done = std::move(done_);
   done_ = nullptr;

@@ -114,6 +114,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   bool transaction_is_broken();
   sql::Dialect dialect() const;
   void note_statement();
+  void count_pin(Pin before);
   // session_run.cc
   void route_and_run();
   void run_on_primary(routing::Reason reason);
@@ -129,6 +130,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void leave_server();
   // session_answers.cc
   void finish_unread();
+  void note_untracked(bool failed);
   void state_ahead(bool failed);
   void prepared_ahead(const protocol::ResponseTracker& tracker);
   void not_opened(const pool::Backend& backend, const base::Error& error, bool server_said_so);

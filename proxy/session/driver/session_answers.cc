@@ -159,6 +159,7 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     statement_->columns = tracker.columns();
     backend->state().prepared[statement_->key] = {tracker.statement_id(), false};
   }
+  if (backend != nullptr && !backend->tracks()) note_untracked(tracker.failed());
   if (!upload_.complete()) {
     // The server answered before it had everything and reads no further; it closes. So does a server seen directly.
     close_when_sent();

@@ -179,11 +179,15 @@ sql::Dialect Session::dialect() const {
   return dialect;
 }
 
+void Session::count_pin(Pin before) {
+  if (before == Pin::none && session_.pinned() != Pin::none) context_.metrics.pins[metric_of(session_.pinned())].add();
+}
+
 /// What the statement does to the session that no tracker reports.
 void Session::note_statement() {
   const auto before = session_.pinned();
   session_.before(facts_);
-  if (before == Pin::none && session_.pinned() != Pin::none) context_.metrics.pins[metric_of(session_.pinned())].add();
+  count_pin(before);
   primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
                    (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
   // Names without a schema mean the session's, which the classifier does not know.
@@ -333,6 +337,8 @@ void Session::fetch() {
 }
 
 void Session::reset_connection() {
+  // Old servers don't know it: their own words, and nothing is reset.
+  if (!topology::tracks_sessions(context_.greeting_version)) return plain(protocol::Expect::ok_or_err);
   const auto primary = context_.topology->primary;
   auto all = held_;
   for (auto* backend : all) {
@@ -382,6 +388,7 @@ void Session::explain_route(std::string_view text) {
   const auto facts = sql::classify(sql, dialect());
   routing::SessionView view;
   session_.fill(view);
+  view.untracked = !topology::tracks_sessions(context_.greeting_version);
   view.transaction_server = transaction_server_;
   view.last_read = last_read_;
   view.last_statement = last_statement_;

@@ -22,6 +22,16 @@ constexpr std::uint32_t offered =
 constexpr std::uint32_t passed_on =
     cap::found_rows | cap::ignore_space | cap::interactive | cap::multi_statements | cap::can_handle_expired_passwords;
 
+/// An older server's clients are offered no more than it has itself: they would see what it can't tell.
+std::uint32_t offered_by(const topology::Version& version) {
+  return topology::tracks_sessions(version) ? offered : offered & ~(cap::session_track | cap::deprecate_eof);
+}
+
+const char* default_plugin(const topology::Version& version) {
+  const bool sha2 = version.flavour == topology::Flavour::mysql && version.number >= 80'004;
+  return sha2 ? "caching_sha2_password" : "mysql_native_password";
+}
+
 bool looks_like_http(base::ByteView bytes) {
   const auto text = base::chars_of(bytes);
   return text.starts_with("GET ") || text.starts_with("POST") || text.starts_with("HEAD") || text.starts_with("OPTI") ||
@@ -70,9 +80,10 @@ void Session::greet() {
   greeting.server_version = context_.greeting_version.text;
   greeting.connection_id = id_;
   greeting.nonce = login.nonce = nonce_ = protocol::make_nonce();
-  greeting.capabilities = offered | (context_.tls != nullptr && tls_ != config::Tls::off ? cap::ssl : 0U);
+  greeting.capabilities =
+      offered_by(context_.greeting_version) | (context_.tls != nullptr && tls_ != config::Tls::off ? cap::ssl : 0U);
   const bool mariadb = context_.greeting_version.flavour == topology::Flavour::mariadb;
-  greeting.plugin = mariadb ? "mysql_native_password" : "caching_sha2_password";
+  greeting.plugin = default_plugin(context_.greeting_version);
   if (mariadb) {
     // As MariaDB 10 greets, for clients that know MySQL 5 only.
     if (context_.greeting_version.number < 110000) greeting.server_version.insert(0, "5.5.5-");
@@ -134,7 +145,7 @@ void Session::begin_flow(LoggingIn& login) {
 }
 
 void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) {
-  const std::uint32_t announced = offered | (context_.tls != nullptr ? cap::ssl : 0U);
+  const std::uint32_t announced = offered_by(context_.greeting_version) | (context_.tls != nullptr ? cap::ssl : 0U);
   auto parsed = protocol::parse_login(packet.payload, announced);
   auto* request = std::get_if<protocol::Login>(&parsed);
   if (request == nullptr) return protocol_error(metrics::ProtocolError::malformed, {1043, "08S01", "Bad handshake"});
@@ -276,11 +287,9 @@ void Session::change_user() {
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
   begin_flow(login);
-  const std::string plugin = context_.greeting_version.flavour == topology::Flavour::mariadb ? "mysql_native_password"
-                                                                                             : "caching_sha2_password";
   become(std::move(login));
   auto& now = std::get<LoggingIn>(state_);
-  perform(now.flow->begin_again(std::move(request->user), plugin));
+  perform(now.flow->begin_again(std::move(request->user), default_plugin(context_.greeting_version)));
 }
 
 }  // namespace wye::session

@@ -22,6 +22,7 @@ void Session::route_and_run() {
   to_primary_ = false;
   routing::SessionView view;
   session_.fill(view);
+  view.untracked = !topology::tracks_sessions(context_.greeting_version);
   view.transaction_server = transaction_server_;
   view.last_read = last_read_;
   view.last_statement = last_statement_;

@@ -162,10 +162,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
         break;
       case protocol::TrackerType::schema:
         named = true;
-        if (schema != item.value) {
-          schema = std::string(item.value);
-          ++version_;
-        }
+        set_schema(item.value);
         break;
       case protocol::TrackerType::state_change:
         state_changed = item.value != "0";
@@ -180,6 +177,18 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   if (from_primary && state_changed && !named && set && !facts->has(sql::Effect::fx_autocommit)) {
     pin(Pin::untracked_setting);
   }
+}
+
+void SessionState::apply_text(const sql::SessionText& text, bool from_primary) {
+  for (const auto& [variable, value] : text.variables) set_variable(variable, value, from_primary);
+  if (text.schema) set_schema(*text.schema);
+  if (!text.whole) pin(Pin::untracked_setting);
+}
+
+void SessionState::set_schema(std::string_view name) {
+  if (schema == name) return;
+  schema = std::string(name);
+  ++version_;
 }
 
 void SessionState::after_error(const sql::Facts* facts) {

@@ -9,6 +9,7 @@
 #include "proxy/protocol/response_tracker.h"
 #include "proxy/routing/route.h"
 #include "proxy/sql/facts.h"
+#include "proxy/sql/session_text.h"
 
 namespace wye::session {
 
@@ -66,6 +67,8 @@ class SessionState {
   };
   void apply(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
   void apply_status(std::uint16_t status, bool from_primary);
+  /// The same for a statement that ran on a server without trackers, by its text. What can't be known so pins.
+  void apply_text(const sql::SessionText& text, bool from_primary);
   void after_error(const sql::Facts* facts);
   void reset();  // COM_RESET_CONNECTION: keeps the schema
 
@@ -99,6 +102,7 @@ class SessionState {
   void fill(sql::Dialect& dialect) const;
 
  private:
+  void set_schema(std::string_view name);
   void set_variable(std::string_view variable, std::string_view value, bool from_primary);
   void note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
   Variables variables_;

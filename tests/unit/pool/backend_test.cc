@@ -56,6 +56,22 @@ TEST_CASE("connections to replicas are READ ONLY; MariaDB calls it by another na
   CHECK((settings.find("session_track_gtids") != std::string::npos) == !mariadb);
 }
 
+TEST_CASE("MySQL 5.6 gets no settings but its own word for READ ONLY, and no reset") {
+  const bool replica = GENERATE(false, true);
+  Native c(replica);
+  c.server.greeting.server_version = "5.6.24-log";
+  c.server.greeting.capabilities = 0x007fffffU & ~protocol::cap::ssl & ~protocol::cap::compress;
+  auto& backend = c.ready();
+  Sink sink;
+  backend.submit(sink, Expect::query, command(0x03, "SELECT 1"));
+  REQUIRE(run_until(c.loop, [&] { return sink.ended; }));
+  const auto& commands = c.server.last().commands;
+  REQUIRE(commands.size() == (replica ? 2U : 1U));
+  if (replica) CHECK(text_of(commands[0]) == "\x03SET SESSION tx_read_only=1,SESSION autocommit=1");
+  CHECK_FALSE(backend.tracks());
+  CHECK_FALSE(backend.survives_reset());
+}
+
 TEST_CASE("a reset goes ahead of the next statement, and the settings again behind it") {
   Native c;
   auto& backend = c.settled();

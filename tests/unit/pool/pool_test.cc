@@ -86,6 +86,18 @@ TEST_CASE("a connection is opened, lent, given back, lent again and reset before
   w.pool->release(backend);
 }
 
+TEST_CASE("what can't be reset is closed, unless nothing but wye's own reads ran on it") {
+  World w;
+  w.one.greeting.capabilities &= ~(protocol::cap::session_track | protocol::cap::deprecate_eof);
+  Backend& lookup = w.get(w.a, w.wanted());
+  w.pool->release(lookup, true);
+  CHECK(w.row().idle == 1);
+  CHECK(w.pool->acquire(w.wanted(), w.b) == &lookup);
+  w.pool->release(lookup);
+  REQUIRE(run_until(w.loop, [&] { return w.one.open() == 0; }));
+  CHECK(w.pool->acquire(w.wanted(), w.c) == nullptr);
+}
+
 TEST_CASE("only an equal key is lent, and a connection with a schema never to a session without one") {
   World w;
   w.pool->release(w.get(w.a, w.wanted(0, "shop")));

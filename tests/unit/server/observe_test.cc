@@ -194,3 +194,43 @@ TEST_CASE("A connection that isn't open says so") {
   REQUIRE_FALSE(bool{done});
   CHECK(done.error().message == "interrupted");
 }
+
+TEST_CASE("A replica of MySQL 5.6 shows what its applier has not committed yet") {
+  const std::string uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+  const char* waits = "Slave has read all relay log; waiting for the slave I/O thread to update it";
+  struct Look {
+    const char *state, *executed, *visible;
+  };
+  const auto run = [&](const char* version, bool parallel, const std::vector<Look>& looks) {
+    server::Connection::Memo memo;
+    memo.parallel_applier = parallel;
+    for (const Look& look : looks) {
+      Observation seen;
+      seen.version = topology::parse_version(version);
+      const Table status = one_row({{"Slave_IO_Running", "Yes"},
+                                    {"Slave_SQL_Running", *look.state == '-' ? "No" : "Yes"},
+                                    {"Slave_SQL_Running_State", look.state}});
+      const std::string executed = uuid + ":" + look.executed;
+      REQUIRE(bool{server::read_channels(status, Flavour::mysql, seen)});
+      REQUIRE(bool{server::read_sets(one_row({{"executed", executed.c_str()}}), status, seen)});
+      server::settle(status, memo, seen);
+      INFO(version << " " << look.state << " " << look.executed);
+      CHECK(seen.executed->to_string(Flavour::mysql) == (*look.visible == 0 ? "" : uuid + ":" + look.visible));
+      CHECK(seen.received->to_string(Flavour::mysql) == executed);
+    }
+  };
+  const char* works = "System lock";
+  run("5.6.24-log", false,
+      {{works, "1-5", ""},
+       {waits, "1-5", "1-5"},
+       {works, "1-6", "1-5"},
+       {works, "1-6", "1-5"},
+       {works, "1-8", "1-6"},
+       {waits, "1-8", "1-8"},
+       {works, "1-9", "1-8"},
+       {"-", "1-9", "1-9"},
+       {"Waiting until MASTER_DELAY seconds after master executed event", "1-10", "1-10"}});
+  run("5.6.24-log", true, {{waits, "1-5", ""}, {waits, "1-6", "1-5"}, {waits, "1-6", "1-6"}});
+  run("5.7.44", false, {{works, "1-5", "1-5"}});
+  run("9.7.4", false, {{works, "1-5", "1-5"}});
+}
