@@ -55,6 +55,8 @@ void add_network(Rows& rows, const config::Config& c) {
     rows.add(name + ".tls", l.tls);
     rows.add(name + ".cert", l.cert);
     rows.add(name + ".key", l.key);  // the file's path
+    rows.add_if(name + ".ca", l.ca);
+    rows.add(name + ".verify_client", l.verify_client);
     rows.add_if(name + ".version", l.version);
     rows.add(name + ".proxy_protocol", l.proxy_protocol);
   }

@@ -53,6 +53,7 @@ base::Result<topology::Address> resolve(const std::string& text) {
   char numeric[NI_MAXHOST] = {};
   getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, nullptr, 0, NI_NUMERICHOST);
   freeaddrinfo(found);
+  if (address->host != numeric) address->name = address->host;
   address->host = numeric;
   return address;
 }
@@ -121,6 +122,12 @@ int failed(const std::string& what, const std::string& why) {
   return 1;
 }
 
+net::TlsContext listen_tls(const config::Listen& listen, const std::string& state, std::string& error) {
+  net::ClientCertificates clients;
+  if (listen.verify_client != "off") clients = {listen.ca, listen.verify_client == "required"};
+  return net::server_tls(listen.cert, listen.key, state, error, clients);
+}
+
 /// Everything that lives as long as `wye run`. Members in the order in which they depend on each other.
 class Program {
  public:
@@ -131,13 +138,13 @@ class Program {
 
  private:
   int make_keys();
+  void reload_tls();
   int make_workers();
   void make_manager(manager::Options options);
 
   const config::Config& config_;
   worker::Shared shared_;
   std::unique_ptr<protocol::RsaKey> rsa_;
-  net::TlsContext backend_tls_;
   net::Loop loop_;  // signals and the admin console
   std::vector<std::unique_ptr<worker::Worker>> workers_;
   std::unique_ptr<manager::Manager> manager_;
@@ -157,15 +164,35 @@ int Program::make_keys() {
       shared_.listen_tls.emplace_back();
       continue;
     }
-    shared_.listen_tls.push_back(net::server_tls(listen.cert, listen.key, config_.state, error));
+    shared_.listen_tls.push_back(listen_tls(listen, config_.state, error));
     if (shared_.listen_tls.back() == nullptr) return failed("TLS of " + listen.address, error);
   }
   if (config_.backend.tls != config::Tls::off) {
-    backend_tls_ = net::client_tls(config_.backend.tls == config::Tls::verify ? config_.backend.ca : "", error);
-    if (backend_tls_ == nullptr) return failed("backend.ca", error);
-    shared_.backend_tls = backend_tls_.get();
+    shared_.backend_tls = net::client_tls(config_.backend.ca, error);
+    if (shared_.backend_tls == nullptr) return failed("backend.ca", error);
   }
   return 0;
+}
+
+/// Reads the certificates again, for connections from now on. What can't be used leaves the old ones in place.
+void Program::reload_tls() {
+  const auto keep = [](const std::string& what, net::TlsContext& old, net::TlsContext fresh, const std::string& error) {
+    if (fresh == nullptr) return log::error("tls_not_reloaded", {{"what", what}, {"error", error}});
+    old = std::move(fresh);
+    log::info("tls_reloaded", {{"what", what}, {"expires", net::expires(old)}});
+  };
+  std::string error;
+  for (std::size_t i = 0; i < config_.listen.size(); ++i) {
+    const auto& listen = config_.listen[i];
+    if (listen.tls == config::Tls::off) continue;
+    auto fresh = listen_tls(listen, config_.state, error);
+    keep("listen " + listen.address, shared_.listen_tls[i], std::move(fresh), error);
+  }
+  if (shared_.backend_tls != nullptr) {
+    auto fresh = net::client_tls(config_.backend.ca, error);
+    keep("backend.ca", shared_.backend_tls, std::move(fresh), error);
+  }
+  for (auto& worker : workers_) worker->set_tls(shared_.listen_tls, shared_.backend_tls);
 }
 
 int Program::make_workers() {
@@ -222,8 +249,11 @@ int Program::start() {
 
 void Program::serve() {
   const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) {
-    if (number == SIGHUP)
-      return log::warning("reload_not_supported", {{"why", "comes with a later version; restart to apply"}});
+    if (number == SIGHUP) {
+      reload_tls();
+      return log::warning("reload_of_settings_not_supported",
+                          {{"why", "only certificates were read again; restart to apply what else has changed"}});
+    }
     log::info("stopping", {{"signal", number}});
     loop_.stop();
   });

@@ -18,6 +18,8 @@ struct Listen {
   std::string address = "0.0.0.0:6033";
   Tls tls = Tls::preferred;
   std::string cert, key, version;
+  std::string ca;  // authorities of client certificates; empty: none are asked for
+  std::string verify_client = "off";
   std::vector<std::string> proxy_protocol;
 };
 struct ServerEntry {

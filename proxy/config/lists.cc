@@ -30,6 +30,17 @@ std::string short_address(Report& report, const YAML::Node& n, const std::string
   return {};
 }
 
+void client_certificates(Map& m, Listen& l) {
+  const bool ca = m.file("ca", l.ca);
+  if (ca) l.verify_client = "required";  // who names authorities wants them asked
+  const bool said = m.choice("verify_client", l.verify_client, {"off", "optional", "required"});
+  if (said && l.verify_client != "off" && !ca) m.missing("ca", "the authorities that verify_client asks for");
+  // Without TLS a client shows no certificate, and would walk past the check.
+  if (ca && l.verify_client == "required" && l.tls != Tls::required)
+    m.mistake(said ? "verify_client" : "ca", "required client certificates need tls: required");
+  if (ca && l.verify_client == "optional" && l.tls == Tls::off) m.mistake("verify_client", "needs TLS");
+}
+
 Listen one_listen(Map& m) {
   Listen l;
   if (!m.address("address", l.address, 0, true)) m.missing("address", "write it like 0.0.0.0:6033");
@@ -37,6 +48,7 @@ Listen one_listen(Map& m) {
   const bool cert = m.file("cert", l.cert), key = m.file("key", l.key);
   if (cert && !key) m.mistake("cert", "its key is missing");
   if (key && !cert) m.mistake("key", "its cert is missing");
+  client_certificates(m, l);
   m.text("version", l.version);
   if (l.version.size() > 60) m.mistake("version", "has at most 60 bytes");
   networks(m, "proxy_protocol", l.proxy_protocol);

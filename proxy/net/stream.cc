@@ -105,7 +105,8 @@ void Stream::read_tls() {
   deliver({scratch.data(), static_cast<std::size_t>(n)});
 }
 
-void Stream::start_tls(ssl_ctx_st* context, bool server, const std::string& verify_name) {
+void Stream::start_tls(ssl_ctx_st* context, bool server, const std::string& verify_name,
+                       std::shared_ptr<TlsSession> session) {
   ssl_ = SSL_new(context);
   if (ssl_ == nullptr) return fail("out of memory for TLS");
   SSL_set_fd(ssl_, fd_);
@@ -116,9 +117,13 @@ void Stream::start_tls(ssl_ctx_st* context, bool server, const std::string& veri
     SSL_set_connect_state(ssl_);
     if (!verify_name.empty()) {
       SSL_set_verify(ssl_, SSL_VERIFY_PEER, nullptr);
-      if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), verify_name.c_str()) != 1)
+      if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), verify_name.c_str()) != 1) {
         SSL_set1_host(ssl_, verify_name.c_str());
+        SSL_set_tlsext_host_name(ssl_, verify_name.c_str());
+      }
     }
+    tls_session_ = std::move(session);
+    if (tls_session_ != nullptr) tls_session_->attach(ssl_);
   }
   read_limit_ = SIZE_MAX;
   // What is still in the buffer (the SSLRequest) must leave as clear text first.
@@ -142,9 +147,23 @@ void Stream::handshake() {
     case SSL_ERROR_WANT_WRITE:
       return want_write(true);
     default:
-      return fail("TLS handshake failed");
+      return handshake_failed();
   }
 }
+
+void Stream::handshake_failed() {
+  // Should the resumption be what the server could not do: the next connection does without.
+  if (tls_session_ != nullptr) tls_session_->replace(nullptr);
+  std::string why = "TLS handshake failed";
+  const bool verified = SSL_get_verify_mode(ssl_) != SSL_VERIFY_NONE;
+  const long verdict = verified ? SSL_get_verify_result(ssl_) : X509_V_OK;
+  const char* reason =
+      verdict != X509_V_OK ? X509_verify_cert_error_string(verdict) : ERR_reason_error_string(ERR_peek_last_error());
+  if (reason != nullptr) why += std::string(": ") + reason;
+  fail(why.c_str());
+}
+
+bool Stream::tls_resumed() const { return secure() && SSL_session_reused(ssl_) == 1; }
 
 std::string Stream::tls_version() const { return ssl_ == nullptr ? "" : SSL_get_version(ssl_); }
 

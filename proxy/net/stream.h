@@ -6,11 +6,10 @@
 
 #include "proxy/base/bytes.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/tls.h"
 #include "proxy/protocol/networks.h"
 
 struct event;
-struct ssl_st;
-struct ssl_ctx_st;
 
 namespace wye::net {
 
@@ -61,9 +60,13 @@ class Stream {
   void resume_reading();
   bool reading_paused() const { return paused_; }
 
-  void start_tls(ssl_ctx_st* context, bool server, const std::string& verify_name = {});
+  /// The server's side: start_tls(context, true). The client's: `verify_name` (a host name or an IP address) is what
+  /// the server's certificate must be for, if not empty; `session` is resumed, and replaced by what the server gives.
+  void start_tls(ssl_ctx_st* context, bool server, const std::string& verify_name = {},
+                 std::shared_ptr<TlsSession> session = nullptr);
   bool secure() const { return ssl_ != nullptr && handshaken_; }
   std::string tls_version() const;
+  bool tls_resumed() const;  // the handshake went on from an earlier session
 
   /// From now on both directions are compressed, inside TLS if there is TLS; what was written before leaves as it is.
   /// Buffers and sequence ids inside are as without; compressed bytes are what bytes_in() and bytes_out() count.
@@ -98,6 +101,7 @@ class Stream {
   void read_plain();
   void read_tls();
   void handshake();
+  void handshake_failed();
   bool write_some();
   void fail(const char* why);
   void want_write(bool on);
@@ -108,6 +112,7 @@ class Stream {
   event* read_event_ = nullptr;
   event* write_event_ = nullptr;
   ssl_st* ssl_ = nullptr;
+  std::shared_ptr<TlsSession> tls_session_;
   base::Buffer out_;  // goes out as it is, or encrypted
   std::unique_ptr<Compressed> compressed_;
   std::size_t read_limit_ = SIZE_MAX;

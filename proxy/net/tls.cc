@@ -15,8 +15,6 @@
 
 namespace wye::net {
 
-void TlsDeleter::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
-
 namespace {
 
 std::string last_error() {
@@ -69,10 +67,36 @@ bool make_self_signed(const std::string& cert_path, const std::string& key_path)
   return ok;
 }
 
+int session_slot() {
+  static const int slot = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return slot;
+}
+
+/// 1: the session is ours now.
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  auto* keeper = static_cast<TlsSession*>(SSL_get_ex_data(ssl, session_slot()));
+  if (keeper == nullptr) return 0;
+  keeper->replace(session);
+  return 1;
+}
+
+/// False: the file is no list of authorities.
+bool ask_for_certificates(SSL_CTX* context, const ClientCertificates& clients) {
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(clients.ca.c_str());
+  if (names == nullptr || SSL_CTX_load_verify_locations(context, clients.ca.c_str(), nullptr) != 1) {
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    return false;
+  }
+  SSL_CTX_set_client_CA_list(context, names);  // takes them
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (clients.required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  return true;
+}
+
 }  // namespace
 
-TlsContext server_tls(const std::string& cert, const std::string& key, const std::string& state, std::string& error) {
-  TlsContext context(SSL_CTX_new(TLS_server_method()));
+TlsContext server_tls(const std::string& cert, const std::string& key, const std::string& state, std::string& error,
+                      const ClientCertificates& clients) {
+  TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (context == nullptr) {
     error = last_error();
     return nullptr;
@@ -95,22 +119,60 @@ TlsContext server_tls(const std::string& cert, const std::string& key, const std
     error = "cannot use " + cert_path + ": " + last_error();
     return nullptr;
   }
+  if (!clients.ca.empty() && !ask_for_certificates(context.get(), clients)) {
+    error = "cannot use " + clients.ca + ": " + last_error();
+    return nullptr;
+  }
+  // A ticket of one context is of no use to another: after a reload, certificates are looked at again.
+  static constexpr unsigned char name[] = "wye";
+  SSL_CTX_set_session_id_context(context.get(), name, sizeof name - 1);
   return context;
 }
 
 TlsContext client_tls(const std::string& ca, std::string& error) {
-  TlsContext context(SSL_CTX_new(TLS_client_method()));
+  TlsContext context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   if (context == nullptr) {
     error = last_error();
     return nullptr;
   }
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  // The system's authorities may be none: then it is the verification that fails, not the start.
+  if (ca.empty()) SSL_CTX_set_default_verify_paths(context.get());
+  ERR_clear_error();
   if (!ca.empty() && SSL_CTX_load_verify_locations(context.get(), ca.c_str(), nullptr) != 1) {
     error = "cannot use " + ca + ": " + last_error();
     return nullptr;
   }
+  // Kept by TlsSession, for each server; the library's own cache would be for all of them, under a lock.
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context.get(), keep_session);
   return context;
+}
+
+std::string expires(const TlsContext& context) {
+  const X509* cert = context == nullptr ? nullptr : SSL_CTX_get0_certificate(context.get());
+  if (cert == nullptr) return {};
+  BIO* text = BIO_new(BIO_s_mem());
+  if (text == nullptr) return {};
+  ASN1_TIME_print(text, X509_get0_notAfter(cert));
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(text, &data);
+  std::string out(data, static_cast<std::size_t>(size > 0 ? size : 0));
+  BIO_free(text);
+  return out;
+}
+
+TlsSession::~TlsSession() { SSL_SESSION_free(session_); }
+
+void TlsSession::replace(ssl_session_st* with) {
+  SSL_SESSION_free(session_);
+  session_ = with;
+}
+
+void TlsSession::attach(ssl_st* ssl) const {
+  SSL_set_ex_data(ssl, session_slot(), const_cast<TlsSession*>(this));
+  if (session_ != nullptr && SSL_SESSION_is_resumable(session_) == 1) SSL_set_session(ssl, session_);
 }
 
 }  // namespace wye::net

@@ -46,7 +46,7 @@ Backend::Backend(net::Loop& loop, const topology::Server& server, BackendKey key
                  std::string schema)
     : loop_(loop),
       key_(std::move(key)),
-      options_(options),
+      options_(std::move(options)),
       address_(server.address),
       server_name_(server.name),
       mariadb_(server.version.flavour == topology::Flavour::mariadb),

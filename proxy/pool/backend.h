@@ -63,7 +63,8 @@ struct BackendKey {
 };
 struct BackendOptions {
   enum class Tls : std::uint8_t { off, preferred, required, verify } tls = Tls::preferred;
-  ssl_ctx_st* tls_context = nullptr;
+  net::TlsContext tls_context;
+  std::shared_ptr<net::TlsSession> tls_session;  // of this server; the pool fills it in
 };
 
 /// One connection to a server: its login, its queue of statements in flight, and the cutting of its answer stream. One

@@ -75,8 +75,9 @@ void Backend::on_greeting(ByteView payload) {
     protocol::write_ssl_request(bytes, request);
     send_login_packet(1, bytes, false);
     phase_ = Phase::securing;
-    stream_->start_tls(options_.tls_context, false,
-                       options_.tls == BackendOptions::Tls::verify ? address_.host : std::string{});
+    stream_->start_tls(options_.tls_context.get(), false,
+                       options_.tls == BackendOptions::Tls::verify ? address_.certified_name() : std::string{},
+                       options_.tls_session);
     return;
   }
   if (!unix_socket && (options_.tls == BackendOptions::Tls::required || options_.tls == BackendOptions::Tls::verify))

@@ -9,7 +9,7 @@ constexpr base::milliseconds login_limit{10'000};
 }
 
 Pool::Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options)
-    : loop_(loop), metrics_(metrics), limits_(limits), options_(options) {}
+    : loop_(loop), metrics_(metrics), limits_(limits), options_(std::move(options)) {}
 
 Pool::~Pool() {
   for (auto& backend : backends_) {
@@ -45,9 +45,23 @@ Backend* Pool::find_idle(const Wanted& wanted) {
   return nullptr;
 }
 
+void Pool::set_tls(net::TlsContext context) {
+  options_.tls_context = std::move(context);
+  tls_sessions_.clear();  // what the old authorities vouched for is looked at again
+}
+
+const std::shared_ptr<net::TlsSession>& Pool::tls_session(topology::ServerId server) {
+  if (tls_sessions_.size() <= server) tls_sessions_.resize(std::size_t{server} + 1);
+  auto& session = tls_sessions_[server];
+  if (session == nullptr) session = std::make_shared<net::TlsSession>();
+  return session;
+}
+
 Backend& Pool::open(const Wanted& wanted, BackendHolder& holder) {
   const auto& server = topology_->servers[wanted.key.server];
-  backends_.push_back(std::make_unique<Backend>(loop_, server, wanted.key, options_, wanted.schema));
+  BackendOptions options = options_;
+  if (options.tls_context != nullptr) options.tls_session = tls_session(wanted.key.server);
+  backends_.push_back(std::make_unique<Backend>(loop_, server, wanted.key, std::move(options), wanted.schema));
   Backend& backend = *backends_.back();
   ++counts_[wanted.key.server];
   metrics_.server(wanted.key.server).connections[metrics::BackendState::connecting].add();

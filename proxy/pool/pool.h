@@ -42,6 +42,8 @@ class Pool final : public BackendHolder {
 
   /// Connections whose server changed its role, or vanished, are closed as soon as they are idle.
   void set_topology(std::shared_ptr<const topology::Topology> topology);
+  /// For connections that are opened from now on; open ones go on. nullptr: no TLS.
+  void set_tls(net::TlsContext context);
   /// Closes what idled too long and connects that take too long. Every 100 ms or so.
   void sweep();
 
@@ -67,6 +69,7 @@ class Pool final : public BackendHolder {
   unsigned count(topology::ServerId server) const { return server < counts_.size() ? counts_[server] : 0; }
   Backend* find_idle(const Wanted& wanted);
   Backend& open(const Wanted& wanted, BackendHolder& holder);
+  const std::shared_ptr<net::TlsSession>& tls_session(topology::ServerId server);
   bool make_room(topology::ServerId server);
   void serve_waiting(topology::ServerId server);
   bool role_changed(const Backend& backend) const;
@@ -77,7 +80,8 @@ class Pool final : public BackendHolder {
   BackendOptions options_;
   std::shared_ptr<const topology::Topology> topology_;
   std::vector<std::unique_ptr<Backend>> backends_;
-  std::vector<unsigned> counts_;  // by ServerId, dead ones not counted
+  std::vector<std::shared_ptr<net::TlsSession>> tls_sessions_;  // by ServerId, made when needed
+  std::vector<unsigned> counts_;                                // by ServerId, dead ones not counted
   std::vector<routing::Load> load_;
   std::deque<Waiting> waiting_;
 };

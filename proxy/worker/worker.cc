@@ -16,7 +16,8 @@ pool::BackendOptions backend_options(const Shared& shared) {
           : tls == From::preferred ? To::preferred
           : tls == From::required  ? To::required
                                    : To::verify,
-          shared.backend_tls};
+          shared.backend_tls,
+          {}};
 }
 
 }  // namespace
@@ -29,8 +30,9 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
       pool_(loop_, metrics_,
             {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
             backend_options(shared)),
+      listen_tls_(shared.listen_tls),
       timer_(loop_, [this] { tick(); }) {
-  for (const auto& tls : shared.listen_tls) {
+  for (const auto& tls : listen_tls_) {
     contexts_.push_back(std::unique_ptr<session::Context>(
         new session::Context{loop_,
                              pool_,
@@ -91,6 +93,14 @@ void Worker::accept(int fd, std::size_t listener) {
 
 void Worker::post(std::shared_ptr<const topology::Topology> topology) {
   mailbox_.post([this, t = std::move(topology)]() mutable { adopt(std::move(t)); });
+}
+
+void Worker::set_tls(std::vector<net::TlsContext> listen, net::TlsContext backend) {
+  mailbox_.post([this, listen = std::move(listen), backend = std::move(backend)]() mutable {
+    for (std::size_t i = 0; i < contexts_.size(); ++i) contexts_[i]->tls = listen[i].get();
+    listen_tls_ = std::move(listen);
+    pool_.set_tls(std::move(backend));
+  });
 }
 
 void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {

@@ -24,7 +24,7 @@ struct Shared {
   std::atomic<unsigned> open_sessions{0};
   const protocol::RsaKey* rsa = nullptr;
   std::vector<net::TlsContext> listen_tls;  // one per config.listen; null: TLS off there
-  ssl_ctx_st* backend_tls = nullptr;
+  net::TlsContext backend_tls;
   protocol::AccountPtr monitor;
   topology::Version last_known;                     // how to greet clients before a primary has been seen
   std::shared_ptr<const topology::Topology> first;  // what the manager knows at the start
@@ -46,6 +46,8 @@ class Worker {
   void join();
 
   void post(std::shared_ptr<const topology::Topology> topology);  // any thread
+  /// For connections from now on; open ones go on as they are. As Shared has them. Any thread.
+  void set_tls(std::vector<net::TlsContext> listen, net::TlsContext backend);
   /// Runs on the worker's thread with its sessions' rows.
   void with_sessions(std::function<void(std::vector<session::Session::Row>)> use);
   void with_pools(std::function<void(std::vector<pool::Pool::Row>)> use);
@@ -61,6 +63,7 @@ class Worker {
   net::Loop loop_;
   net::Mailbox mailbox_;
   pool::Pool pool_;
+  std::vector<net::TlsContext> listen_tls_;                  // what the contexts point to
   std::vector<std::unique_ptr<session::Context>> contexts_;  // one per listener: they differ in TLS
   std::unordered_map<session::SessionId, std::unique_ptr<session::Session>> sessions_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;

@@ -213,9 +213,15 @@ base::Status Connection::connect(const topology::Address& address, const Login& 
   ConnectOptions wanted = options;
   if (local && wanted.tls != Tls::off) wanted.tls = Tls::off;  // a socket of this machine: nobody listens in
   set_options(mysql, wanted);
-  const MYSQL* done = mysql_real_connect(mysql, local ? nullptr : address.host.c_str(), login.user.c_str(),
-                                         login.password.c_str(), nullptr, local ? 0U : address.port,
-                                         local ? address.path.c_str() : nullptr, CLIENT_MULTI_STATEMENTS);
+  if (!local) {  // "localhost" would be a socket to the library
+    const unsigned tcp = MYSQL_PROTOCOL_TCP;
+    mysql_options(mysql, MYSQL_OPT_PROTOCOL, &tcp);
+  }
+  // The library verifies the name that it connects to, so then it must resolve that itself.
+  const std::string& host = wanted.tls == Tls::verify ? address.certified_name() : address.host;
+  const MYSQL* done =
+      mysql_real_connect(mysql, local ? nullptr : host.c_str(), login.user.c_str(), login.password.c_str(), nullptr,
+                         local ? 0U : address.port, local ? address.path.c_str() : nullptr, CLIENT_MULTI_STATEMENTS);
   if (mysql->passwd != nullptr) wipe(mysql->passwd, std::strlen(mysql->passwd));
   base::Status status = done != nullptr ? check_tls(wanted) : base::Status{failure()};
   if (!status) {

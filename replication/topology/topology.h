@@ -36,6 +36,9 @@ struct Address {
   std::string host;
   std::uint16_t port = 3306;
   std::string path;  // not empty: a Unix socket
+  std::string name;  // what `host` was before it was resolved; empty: it was an address all along
+  /// Whom the server's certificate must be for.
+  const std::string& certified_name() const { return name.empty() ? host : name; }
   std::string to_string() const;
   bool operator==(const Address&) const = default;
 };

@@ -86,6 +86,7 @@ TEST_CASE("the shipped examples load, and conf/wye.yaml shows the defaults") {
   CHECK(a.listen.size() == d.listen.size());
   CHECK(a.listen[0].address == d.listen[0].address);
   CHECK(a.listen[0].tls == d.listen[0].tls);
+  CHECK(a.listen[0].verify_client == d.listen[0].verify_client);
   CHECK(a.servers.size() == d.servers.size());
   for (std::size_t i = 0; i < a.servers.size(); ++i) {
     CHECK(a.servers[i].name == d.servers[i].name);

@@ -32,7 +32,7 @@ Keys& keys() {
 void offer_tls(Connected& c, Tls tls = Tls::preferred) {
   c.server.tls = keys().server.get();
   c.server.greeting.capabilities |= protocol::cap::ssl;
-  c.options = {tls, keys().client.get()};
+  c.options = {tls, keys().client, {}};
 }
 /// Starts and waits for the end, either way.
 void try_login(Connected& c) {
@@ -180,7 +180,7 @@ TEST_CASE("an ERR instead of the greeting") {
 
 TEST_CASE("TLS that was asked for and is not offered") {
   Connected c;
-  c.options = {GENERATE(Tls::required, Tls::verify), keys().client.get()};
+  c.options = {GENERATE(Tls::required, Tls::verify), keys().client, {}};
   try_login(c);
   CHECK(c.holder.error->code == 2012);
   CHECK(c.server.last().login.user.empty());  // nothing of the account was sent

@@ -86,7 +86,7 @@ class ScriptedServer {
   topology::Server as_server(const std::string& name = "db1") const {
     topology::Server s;
     s.name = name;
-    s.address = {"127.0.0.1", port, ""};
+    s.address = {"127.0.0.1", port, "", ""};
     return s;
   }
   Connection& last() { return *connections.back(); }
