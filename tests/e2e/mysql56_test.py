@@ -124,6 +124,7 @@ def sessions_share_nothing(box, tally):
         first.query("SET @secret = 'mine', time_zone='+09:00'")
         first.query('CREATE TEMPORARY TABLE mine (a INT)')
         first.query("SELECT GET_LOCK('mine', 0)")
+    wait_until(lambda: box.primary.value("SELECT IS_FREE_LOCK('mine')") == '1', 10, 'the lock outlives its session')
     trouble = []
     for _ in range(5):
         with box.connect() as other:
