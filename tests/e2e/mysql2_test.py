@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # deadline: 240
-# flavours: mysql mariadb
+# flavours: mysql mariadb mysql56
 """An unchanged mysql2 program (tests/e2e/mysql2) prints the same direct on the primary and through wye: alone, and four at once."""
 import filecmp
 import fcntl
@@ -20,11 +20,14 @@ from sandbox import REPOSITORY, Sandbox
 PROGRAM = Path(__file__).with_name('mysql2')
 PACKAGES = REPOSITORY / 'build/e2e/mysql2'
 SECTIONS = ['types', 'statements', 'streams', 'connection', 'options', 'orders', 'pool']
+# On 5.6: it has no JSON; the streams take minutes, also direct; mysql2's change of user does not work with it direct (through wye it does).
+NOT_ON = {'mysql56': ['types', 'streams', 'connection']}
 AT_ONCE = ['statements', 'orders', 'pool']
 COPIES = 4
 # Steps that differ, and are meant to: flavour, beginning of the step, why.
 KNOWN = [
     ('mariadb', 'tls: ', "wye offers clients TLS; this MariaDB has none to offer"),
+    ('mysql56', 'tls: ', "wye offers clients TLS; this MySQL 5.6 has none to offer"),
     ('mysql', 'too few parameters', 'another text (1835 for 1210): wye offers no query attributes yet, so the server counts no parameters'),
 ]
 
@@ -81,16 +84,17 @@ def compared(direct, through):
 
 def alone(box, tally):
     outputs = []
+    sections = [section for section in SECTIONS if section not in NOT_ON.get(box.flavour.name, [])]
     for port in (box.primary.port, box.wye.port):
         fresh_schema(box, 'shop')
         started = time.monotonic()
-        outputs.append(node(box, port, 'shop', SECTIONS))
+        outputs.append(node(box, port, 'shop', sections))
         print(f'{len(outputs[-1][0].splitlines())} lines in {time.monotonic() - started:.1f} s', flush=True)
     for which, (text, _) in zip(('direct', 'wye'), outputs):
         if os.environ.get('KEEP'):
             Path(os.environ['KEEP'], f'{box.flavour.name}-{which}.jsonl').write_text(text)
     trouble = compared(*outputs)
-    for section in SECTIONS:
+    for section in sections:
         missing = '' if section in by_section(outputs[0][0]) else 'it printed nothing'
         tally.check(f'{section}: the same direct and through wye', missing or trouble.pop(section, ''))
     for what, text in trouble.items():
