@@ -32,7 +32,7 @@ struct Cluster {
   explicit Cluster(ServerId servers) : sights(servers), next(servers) {
     for (ServerId id = 0; id < servers; ++id) {
       settings.servers.push_back(
-          {"db" + std::to_string(id + 1), {"10.0.0." + std::to_string(id + 1), 3306, ""}, 1, {}});
+          {"db" + std::to_string(id + 1), {"10.0.0." + std::to_string(id + 1), 3306, "", ""}, 1, {}});
       next[id].version = topology::parse_version("9.7.4");
       next[id].uuid = uuid_of(id);
       next[id].server_number = id + 1U;
