@@ -234,7 +234,7 @@ Result<std::vector<Answer>> ConsoleConnection::run(std::string_view statement, b
   Bytes command{0x03};  // COM_QUERY
   base::append(command, base::bytes_of(statement));
   if (auto sent = send_packet(command); !sent) return sent.error();
-  ResponseTracker tracker{Expect::query, true};
+  ResponseTracker tracker{Expect::query, {.deprecate_eof = true}};
   std::vector<Answer> answers;
   std::optional<base::Error> error;
   while (!tracker.finished()) {

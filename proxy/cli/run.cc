@@ -160,6 +160,8 @@ int Program::make_keys() {
   if (!error.empty()) log::warning("rsa_key_not_kept", {{"error", error}});
   shared_.rsa = rsa_.get();
   for (const auto& listen : config_.listen) {
+    auto& trusted = shared_.trusted_proxies.emplace_back();
+    for (const auto& network : listen.proxy_protocol) trusted.add(network);
     if (listen.tls == config::Tls::off) {
       shared_.listen_tls.emplace_back();
       continue;
@@ -212,6 +214,7 @@ int Program::start() {
   if (!protocol::init_secret_memory()) log::warning("secrets_not_locked", {{"why", "no locked memory (ulimit -l)"}});
   shared_.monitor = std::make_shared<protocol::Account>(config_.monitor.user, protocol::Account::Kind::clear,
                                                         config_.monitor.password);
+  shared_.attributes = {{"_client_name", "wye"}, {"_client_version", version}, {"program_name", "wye"}};
   if (const int r = make_keys(); r != 0) return r;
   if (const auto known = manager::load_last_known(config_.state)) {
     shared_.last_known = known->version;
@@ -228,6 +231,9 @@ int Program::start() {
       manager_log);
   shared_.first = manager_->latest();
   if (const int r = make_workers(); r != 0) return r;
+  std::vector<worker::Worker*> all;
+  for (const auto& worker : workers_) all.push_back(worker.get());
+  for (auto& worker : workers_) worker->know(all);
   for (auto& worker : workers_) worker->start();
   manager_->start();
   std::vector<const metrics::WorkerMetrics*> counts;

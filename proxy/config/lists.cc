@@ -52,7 +52,6 @@ Listen one_listen(Map& m) {
   m.text("version", l.version);
   if (l.version.size() > 60) m.mistake("version", "has at most 60 bytes");
   networks(m, "proxy_protocol", l.proxy_protocol);
-  if (!l.proxy_protocol.empty()) m.no_effect_yet("proxy_protocol");
   return l;
 }
 

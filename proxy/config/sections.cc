@@ -35,9 +35,7 @@ void read_backend(Map& root, Config& c) {
   m->file("ca", c.backend.ca);
   m->duration("connect_timeout", c.backend.connect_timeout, {ms(10), ms(60'000)});
   m->boolean("proxy_protocol", c.backend.proxy_protocol);
-  if (c.backend.proxy_protocol) m->no_effect_yet("proxy_protocol");
   m->choice("attributes", c.backend.attributes, {"own", "pass"});
-  if (c.backend.attributes != "own") m->no_effect_yet("attributes");
   m->finish();
 }
 

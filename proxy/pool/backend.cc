@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/protocol/query_attributes.h"
+
 namespace wye::pool {
 
 namespace {
@@ -32,14 +34,6 @@ class Dropped final : public ResponseSink {
 };
 Dropped dropped;  // stateless
 
-Bytes framed_command(std::uint8_t command, std::string_view text = {}) {
-  Bytes payload{command};
-  base::append(payload, base::bytes_of(text));
-  Bytes framed;
-  protocol::write_packet(framed, 0, payload);
-  return framed;
-}
-
 }  // namespace
 
 Backend::Backend(net::Loop& loop, const topology::Server& server, BackendKey key, BackendOptions options,
@@ -55,11 +49,29 @@ Backend::Backend(net::Loop& loop, const topology::Server& server, BackendKey key
 
 Backend::~Backend() { *alive_ = false; }
 
+Bytes Backend::command(std::uint8_t command, std::string_view text) const {
+  constexpr std::uint8_t com_query = 0x03;
+  Bytes payload{command}, framed;
+  if (command == com_query && (capabilities_ & protocol::cap::query_attributes) != 0)
+    base::append(payload, protocol::no_query_attributes);
+  base::append(payload, base::bytes_of(text));
+  protocol::write_packet(framed, 0, payload);
+  return framed;
+}
+
+protocol::AnswerFormat Backend::format() const {
+  return {deprecate_eof(), (capabilities_ & protocol::cap::optional_resultset_metadata) != 0,
+          (key_.mariadb_flags & protocol::mariadb_cap::progress) != 0};
+}
+
 void Backend::open(BackendHolder& holder) {
   holder_ = &holder;
   std::string error;
   stream_ = net::Stream::connect(loop_, address_.host, address_.port, address_.path, *this, error);
-  if (stream_ != nullptr) return;
+  if (stream_ != nullptr) {
+    if (key_.passed != nullptr && !key_.passed->proxy_header.empty()) stream_->write(key_.passed->proxy_header);
+    return;
+  }
   phase_ = Phase::connecting;
   loop_.defer([this, alive = alive_, error] {
     if (*alive) lost(Error{2003, "HY000", "Can't connect to server " + server_name_ + " (" + error + ")"}, false);
@@ -98,7 +110,7 @@ void Backend::close() {
   if (phase_ == Phase::dead) return;
   holder_ = nullptr;
   if (phase_ == Phase::ready && in_flight_.empty() && stream_ != nullptr)
-    stream_->write(framed_command(0x01));  // QUIT: no "aborted connection" in the server's log
+    stream_->write(command(0x01));  // QUIT: no "aborted connection" in the server's log
   lost(Error{2013, "HY000", "closed"}, false);
 }
 
@@ -124,22 +136,22 @@ std::string Backend::settings_sql() const {
 
 void Backend::prologue() {
   if (needs_reset_) {
-    in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::ok_or_err, deprecate_eof())});
-    stream_->write(framed_command(0x1f));
+    in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::ok_or_err, format())});
+    stream_->write(command(0x1f));
     needs_reset_ = false;
     needs_settings_ = true;
   }
   if (!needs_settings_) return;
   needs_settings_ = false;
   if (const std::string sql = settings_sql(); !sql.empty()) {
-    in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::query, deprecate_eof())});
-    stream_->write(framed_command(0x03, sql));
+    in_flight_.push_back({new Settings(*this), ResponseTracker(protocol::Expect::query, format())});
+    stream_->write(command(0x03, sql));
   }
 }
 
 void Backend::submit(ResponseSink& sink, protocol::Expect expect, ByteView framed) {
   prologue();
-  if (expect != protocol::Expect::nothing) in_flight_.push_back({&sink, ResponseTracker(expect, deprecate_eof())});
+  if (expect != protocol::Expect::nothing) in_flight_.push_back({&sink, ResponseTracker(expect, format())});
   stream_->write(framed);
 }
 
@@ -293,13 +305,15 @@ bool Backend::last_definition() const {
 /// The last frame of a packet is complete. Rows come by here one by one: nothing is copied or counted for them.
 bool Backend::end_packet() {
   auto& statement = in_flight_.front();
-  const bool block_ends = last_definition();
+  bool block_ends = last_definition();
   const auto r = statement.tracker.end_of_packet(gathered_);
   if (const auto* bad = std::get_if<protocol::Malformed>(&r)) {
     malformed(bad->why);
     return false;
   }
   in_frame_ = false;
+  // A result whose definitions were left out (optional metadata): the same block, with nothing in it.
+  block_ends = block_ends || (verdict_.part == Part::column_count && statement.tracker.between_packets_of_rows());
   if (block_ends && deprecate_eof()) {
     // A result's block is ended by what comes next: rows, or the packet that opens a cursor, which is an EOF itself.
     owes_definitions_end_ = statement.tracker.between_packets_of_rows();
@@ -315,8 +329,12 @@ bool Backend::tell_packet() {
   const bool rows_end =
       verdict_.part == Part::err || (verdict_.part == Part::ok_of_result && !statement.tracker.cursor_open());
   if (std::exchange(owes_definitions_end_, false) && rows_end && !tell_definitions_end(sequence_)) return false;
+  if (verdict_.part == Part::local_infile && !statement.sink->takes_local_infile()) {
+    malformed("asks for a file");
+    return false;
+  }
   const auto alive = alive_;
-  statement.sink->on_packet(verdict_.part, sequence_, gathered_, statement.tracker);
+  statement.sink->on_packet(statement.tracker.part(), sequence_, gathered_, statement.tracker);
   return *alive && !dead();
 }
 

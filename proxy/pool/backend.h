@@ -1,7 +1,10 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "proxy/base/result.h"
 #include "proxy/net/stream.h"
@@ -29,6 +32,8 @@ class ResponseSink {
   /// True: on_definitions_end() is called where a server with DEPRECATE_EOF sends no EOF and one without it would.
   virtual bool wants_definitions_end() const { return false; }
   virtual void on_definitions_end(std::uint8_t next_sequence) { (void)next_sequence; }
+  /// False: a server that asks for a file breaks the protocol.
+  virtual bool takes_local_infile() const { return false; }
   /// Frames, heads included, that pass unparsed; possibly cut anywhere. The view is gone when this returns.
   virtual void on_raw(ByteView frames) = 0;
   /// A whole small packet (OK, ERR, EOF, counts); the tracker has already seen it.
@@ -51,6 +56,12 @@ class BackendHolder {
   virtual void on_backend_drained(Backend& backend) = 0;
 };
 
+/// What the servers are told of one client. A connection that carries it serves nobody else.
+struct Passed {
+  std::optional<protocol::Attributes> attributes;  // in place of wye's own
+  Bytes proxy_header;                              // of the PROXY protocol, ahead of everything; empty: none
+};
+
 /// How to open a connection. What makes two connections interchangeable is `key`.
 struct BackendKey {
   topology::ServerId server = 0;
@@ -59,12 +70,14 @@ struct BackendKey {
   std::uint32_t client_flags = 0;  // those of the client that change results (routing.md 4)
   std::uint8_t collation = 45;
   std::uint32_t mariadb_flags = 0;  // likewise, of MariaDB's extended capabilities
+  std::shared_ptr<const Passed> passed;  // each session's is its own; nullptr: wye speaks for itself
   bool operator==(const BackendKey&) const = default;
 };
 struct BackendOptions {
   enum class Tls : std::uint8_t { off, preferred, required, verify } tls = Tls::preferred;
   net::TlsContext tls_context;
   std::shared_ptr<net::TlsSession> tls_session;  // of this server; the pool fills it in
+  protocol::Attributes attributes;               // wye's own
 };
 
 /// One connection to a server: its login, its queue of statements in flight, and the cutting of its answer stream. One
@@ -110,6 +123,10 @@ class Backend final : public net::StreamOwner {
   const BackendKey& key() const { return key_; }
   std::uint32_t capabilities() const { return capabilities_; }
   bool deprecate_eof() const { return (capabilities_ & protocol::cap::deprecate_eof) != 0; }
+  /// A whole framed command of wye's own, as this connection's capabilities want it.
+  Bytes command(std::uint8_t command, std::string_view text = {}) const;
+  /// The server's own number for it, which KILL takes.
+  std::uint32_t thread_id() const { return greeting_.connection_id; }
   session::ConnectionState& state() { return state_; }
   net::Stream& stream() { return *stream_; }
   base::TimePoint since() const { return since_; }
@@ -140,6 +157,7 @@ class Backend final : public net::StreamOwner {
   void login_bytes(ByteView bytes);
   void on_login_packet(const protocol::Packet& packet);
   void on_greeting(ByteView payload);
+  bool lacks_what_the_client_has() const;
   void send_login();
   void on_auth_packet(const protocol::Packet& packet);
   void on_auth_more(const protocol::Packet& packet);
@@ -148,6 +166,7 @@ class Backend final : public net::StreamOwner {
   void send_login_packet(std::uint8_t sequence, ByteView payload, bool secret);
   // backend.cc
   void prologue();
+  protocol::AnswerFormat format() const;
   std::string settings_sql() const;
   void lost(const Error& error, bool server_said_so);
   void malformed(const char* why);

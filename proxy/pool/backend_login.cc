@@ -15,7 +15,8 @@ constexpr std::uint32_t wanted = protocol::cap::long_password | protocol::cap::l
                                  protocol::cap::transactions | protocol::cap::secure_connection |
                                  protocol::cap::multi_results | protocol::cap::ps_multi_results |
                                  protocol::cap::plugin_auth | protocol::cap::plugin_auth_lenenc_data |
-                                 protocol::cap::session_track | protocol::cap::deprecate_eof;
+                                 protocol::cap::session_track | protocol::cap::deprecate_eof |
+                                 protocol::cap::connect_attrs;
 
 Error refused(std::string text) { return Error{2012, "HY000", std::move(text)}; }
 
@@ -60,6 +61,9 @@ void Backend::on_greeting(ByteView payload) {
   nonce_ = greeting_.nonce;
   plugin_ = greeting_.plugin.empty() ? "mysql_native_password" : greeting_.plugin;
   capabilities_ = (wanted | key_.client_flags) & greeting_.capabilities;
+  if (lacks_what_the_client_has())
+    return lost(refused("server " + server_name_ + " is older than the primary: it lacks what the client was offered"),
+                false);
   if (!schema_.empty()) capabilities_ |= protocol::cap::connect_with_db;
   const bool unix_socket = !address_.path.empty();
   const bool offered = (greeting_.capabilities & protocol::cap::ssl) != 0;
@@ -86,6 +90,15 @@ void Backend::on_greeting(ByteView payload) {
 }
 
 void Backend::on_secure() { send_login(); }
+
+/// Flags that change how commands or answers are laid out can't be made up for.
+bool Backend::lacks_what_the_client_has() const {
+  constexpr std::uint32_t layout = protocol::cap::query_attributes | protocol::cap::optional_resultset_metadata;
+  constexpr std::uint32_t mariadb_layout =
+      protocol::mariadb_cap::extended_metadata | protocol::mariadb_cap::bulk_operations;
+  return (key_.client_flags & layout & ~greeting_.capabilities) != 0 ||
+         (key_.mariadb_flags & mariadb_layout & ~greeting_.mariadb_capabilities) != 0;
+}
 
 /// The first answer to a plugin's nonce. False: wye can't speak this plugin with what it knows of the account.
 bool Backend::answer_plugin(const std::string& plugin, Bytes& to) const {
@@ -141,6 +154,8 @@ void Backend::send_login() {
   login.user = key_.account->user;
   login.schema = schema_;
   login.plugin = plugin_;
+  const bool passed = key_.passed != nullptr && key_.passed->attributes;
+  login.attributes = passed ? *key_.passed->attributes : options_.attributes;
   if (!answer_plugin(plugin_, login.auth))
     login.auth.clear();  // the server will ask to switch to the account's own plugin
   Bytes bytes;

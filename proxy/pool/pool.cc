@@ -90,7 +90,7 @@ Backend* Pool::acquire(const Wanted& wanted, BackendHolder& holder) {
       return idle;
     }
   }
-  if (make_room(wanted.key.server)) {
+  if (wanted.urgent || make_room(wanted.key.server)) {
     open(wanted, holder);
   } else {
     waiting_.push_back({wanted, &holder});
@@ -109,7 +109,7 @@ void Pool::cancel(BackendHolder& holder) {
 
 void Pool::release(Backend& backend, bool unchanged) {
   if (backend.dead()) return;
-  if (role_changed(backend) || !backend.idle()) return discard(backend);
+  if (role_changed(backend) || !backend.idle() || backend.key().passed != nullptr) return discard(backend);
   if (!unchanged && !backend.survives_reset()) return discard(backend);
   backend.set_holder(this);
   backend.touch(loop_.now());

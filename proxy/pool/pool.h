@@ -15,6 +15,7 @@ struct Wanted {
   BackendKey key;
   std::string schema;      // the session's; a connection that has one never serves a session without one
   bool new_login = false;  // do not reuse: the server itself must check the account now
+  bool urgent = false;     // beyond max_per_server: KILL must get through when statements hold all connections
 };
 
 /// This worker's backend connections: opens, lends, resets, keeps for a while, closes. Owns them all. One worker.

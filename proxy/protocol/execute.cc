@@ -2,123 +2,82 @@
 
 #include <optional>
 
-#include "proxy/protocol/wire.h"
+#include "proxy/protocol/binary_value.h"
 
 namespace wye::protocol {
 
 namespace {
 
-constexpr std::uint8_t execute_command = 0x17, unsigned_flag = 0x80;
-constexpr std::size_t fixed_size = 10;  // command, statement id, flags, iterations
+constexpr std::uint8_t execute_command = 0x17, bulk_command = 0xfa, unsigned_flag = 0x80;
+constexpr std::uint8_t count_available = 0x08;  // PARAMETER_COUNT_AVAILABLE
+constexpr std::size_t bulk_flags_offset = 5;
 
 std::size_t bitmap_size(std::size_t parameters) { return (parameters + 7) / 8; }
 
-/// How a value of a type is laid out.
-enum class Layout : std::uint8_t { none, one, two, four, eight, date, time, lenenc };
-
-std::optional<Layout> layout_of(std::uint8_t type) {
-  switch (type) {
-    case 0x06:  // NULL
-      return Layout::none;
-    case 0x01:  // TINY
-      return Layout::one;
-    case 0x02:  // SHORT
-    case 0x0d:  // YEAR
-      return Layout::two;
-    case 0x03:  // LONG
-    case 0x04:  // FLOAT
-    case 0x09:  // INT24
-      return Layout::four;
-    case 0x05:  // DOUBLE
-    case 0x08:  // LONGLONG
-      return Layout::eight;
-    case 0x07:  // TIMESTAMP
-    case 0x0a:  // DATE
-    case 0x0c:  // DATETIME
-      return Layout::date;
-    case 0x0b:  // TIME
-      return Layout::time;
-    case 0x00:  // DECIMAL
-    case 0x0f:  // VARCHAR
-    case 0x10:  // BIT
-      return Layout::lenenc;
-    default:
-      break;
-  }
-  // VECTOR, then JSON, NEWDECIMAL, ENUM, SET, the BLOBs, VAR_STRING, STRING, GEOMETRY. What is between and below is
-  // internal to servers.
-  if (type == 0xf2 || type >= 0xf5) return Layout::lenenc;
-  return std::nullopt;
-}
-
-ByteView dated(Reader& in, bool time) {
-  const std::uint8_t n = in.u8();
-  const bool known = time ? n == 0 || n == 8 || n == 12 : n == 0 || n == 4 || n == 7 || n == 11;
-  if (!known) in.fail();
-  return in.take(n);
-}
-
-ByteView read_value(Reader& in, Layout layout) {
-  switch (layout) {
-    case Layout::none:
-      return {};
-    case Layout::one:
-      return in.take(1);
-    case Layout::two:
-      return in.take(2);
-    case Layout::four:
-      return in.take(4);
-    case Layout::eight:
-      return in.take(8);
-    case Layout::date:
-    case Layout::time:
-      return dated(in, layout == Layout::time);
-    case Layout::lenenc:
-      return in.lenenc_bytes();
-  }
-  return {};
-}
-
 }  // namespace
 
-std::variant<ExecuteHead, NeedMore, Malformed> parse_execute_head(ByteView payload_prefix, std::uint16_t parameters) {
+std::variant<ExecuteHead, NeedMore, Malformed> parse_execute_head(ByteView payload_prefix, std::uint16_t parameters,
+                                                                  bool attributes) {
   if (!payload_prefix.empty() && payload_prefix[0] != execute_command) return Malformed{"not COM_STMT_EXECUTE"};
-  const std::size_t bitmap = bitmap_size(parameters);
-  std::size_t need = fixed_size + (parameters > 0 ? bitmap + 1 : 0);
-  if (payload_prefix.size() < need) return NeedMore{need - payload_prefix.size()};
   Reader in{payload_prefix};
   ExecuteHead head;
   in.skip(1);
   head.statement_id = in.u32();
   head.flags = in.u8();
   head.iterations = in.u32();
-  head.null_bitmap = in.take(bitmap);
+  head.count = parameters;
+  if (attributes && (parameters > 0 || (head.flags & count_available) != 0)) {
+    const std::uint64_t count = in.lenenc();
+    if (in.ok() && count > 0xffff) return Malformed{"too many parameters in COM_STMT_EXECUTE"};
+    head.count = static_cast<std::uint16_t>(count);
+  }
+  head.null_bitmap = in.take(bitmap_size(head.count));
   head.types_offset = in.offset();
-  if (parameters > 0) {
+  if (head.count > 0) {
     const std::uint8_t bound = in.u8();
     if (bound > 1) return Malformed{"bad flag in COM_STMT_EXECUTE"};
     head.new_params_bound = bound == 1;
   }
   if (head.new_params_bound) {
-    need += 2 * std::size_t{parameters};
-    if (payload_prefix.size() < need) return NeedMore{need - payload_prefix.size()};
-    head.types = in.take(2 * std::size_t{parameters});
+    const std::size_t from = in.offset();
+    for (std::size_t i = 0; i < head.count && in.ok(); ++i) {
+      in.skip(2);
+      if (attributes) in.lenenc_bytes();
+    }
+    if (in.ok()) head.types = payload_prefix.subspan(from, in.offset() - from);
   }
+  if (!in.ok()) return NeedMore{};
   head.values_offset = in.offset();
   return head;
 }
 
-bool write_execute_with_types(Bytes& out, ByteView payload_prefix, std::uint16_t parameters, ByteView types) {
-  const auto parsed = parse_execute_head(payload_prefix, parameters);
-  const auto* head = std::get_if<ExecuteHead>(&parsed);
-  if (head == nullptr || head->new_params_bound || parameters == 0) return false;
-  if (types.size() != 2 * std::size_t{parameters}) return false;
+void write_execute_with_types(Bytes& out, ByteView payload_prefix, const ExecuteHead& head, ByteView types) {
   out.reserve(out.size() + payload_prefix.size() + types.size());
-  put_bytes(out, payload_prefix.first(head->types_offset));
+  put_bytes(out, payload_prefix.first(head.types_offset));
   put_u8(out, 1);
   put_bytes(out, types);
-  put_bytes(out, payload_prefix.subspan(head->values_offset));
-  return true;
+  put_bytes(out, payload_prefix.subspan(head.values_offset));
+}
+
+std::variant<BulkHead, NeedMore, Malformed> parse_bulk_head(ByteView payload_prefix, std::uint16_t parameters) {
+  if (!payload_prefix.empty() && payload_prefix[0] != bulk_command) return Malformed{"not COM_STMT_BULK_EXECUTE"};
+  Reader in{payload_prefix};
+  BulkHead head;
+  in.skip(1);
+  head.statement_id = in.u32();
+  head.flags = in.u16();
+  if ((head.flags & BulkHead::send_types) != 0) head.types = in.take(2 * std::size_t{parameters});
+  if (!in.ok()) return NeedMore{};
+  head.values_offset = in.offset();
+  return head;
+}
+
+void write_bulk_with_types(Bytes& out, ByteView payload_prefix, const BulkHead& head, ByteView types) {
+  out.reserve(out.size() + payload_prefix.size() + types.size());
+  put_bytes(out, payload_prefix.first(bulk_flags_offset));
+  put_u16(out, static_cast<std::uint16_t>(head.flags | BulkHead::send_types));
+  put_bytes(out, types);
+  put_bytes(out, payload_prefix.subspan(head.values_offset));
 }
 
 std::variant<std::vector<Parameter>, Malformed> parse_execute_values(ByteView payload, const ExecuteHead& head,

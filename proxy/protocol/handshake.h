@@ -27,9 +27,10 @@ inline constexpr std::uint32_t long_password = 1u << 0, found_rows = 1u << 1, lo
 
 /// MariaDB's extended capabilities (KB "Connection"): column definitions name JSON and other formats.
 namespace mariadb_cap {
-inline constexpr std::uint32_t extended_metadata = 1U << 3;
+inline constexpr std::uint32_t progress = 1U << 0, bulk_operations = 1U << 2, extended_metadata = 1U << 3;
 }
 
+using Attributes = std::vector<std::pair<std::string, std::string>>;  // of a connection, as they came
 using Nonce = std::array<std::uint8_t, 20>;  // never contains 0 or '$'
 
 /// Handshake v10, both directions. https://.../page_protocol_connection_phase_packets_protocol_handshake_v10.html
@@ -58,7 +59,7 @@ struct Login {
   std::uint16_t collation = 45;  // one byte on the wire
   std::string user, schema, plugin;
   Bytes auth;
-  std::vector<std::pair<std::string, std::string>> attributes;
+  Attributes attributes;
   std::uint32_t mariadb_capabilities = 0;  // MariaDB's upper 32 bits; only without cap::long_password
   std::uint8_t zstd_level = 0;             // with cap::zstd: what the client wishes, 1..22; 0: it did not say
   bool ssl_request = false;                // 32 bytes only: TLS begins, then the full one follows
@@ -72,7 +73,7 @@ struct ChangeUser {
   std::string user, schema, plugin;
   Bytes auth;
   std::uint16_t collation = 45;
-  std::vector<std::pair<std::string, std::string>> attributes;
+  Attributes attributes;
 };
 std::variant<ChangeUser, Malformed> parse_change_user(ByteView payload, std::uint32_t capabilities);
 void write_change_user(Bytes& out, const ChangeUser&, std::uint32_t capabilities);

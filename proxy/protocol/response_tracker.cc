@@ -11,13 +11,21 @@ namespace {
 constexpr std::uint8_t ok_head = 0x00, err_head = 0xff, eof_head = 0xfe, infile_head = 0xfb;
 constexpr std::uint32_t longest_eof = 8;  // a row that begins with 0xfe is at least 9 bytes long
 constexpr std::uint32_t eof_length = 5;   // an OK that ends a result has 7 at least
-constexpr std::uint32_t prepare_ok_length = 12;
+constexpr std::uint32_t prepare_ok_length = 12;  // one more with optional metadata
+constexpr std::uint8_t full_metadata = 1;
+constexpr std::uint16_t progress_code = 0xffff;
 // A table has at most 4096 columns, and COM_STMT_PREPARE has 16 bits for their number.
 constexpr std::uint64_t max_columns = 0xffff;
 
+bool reports_progress(ByteView err_payload) {
+  Reader in{err_payload};
+  in.skip(1);
+  return in.u16() == progress_code && in.ok();
+}
+
 }  // namespace
 
-ResponseTracker::ResponseTracker(Expect expect, bool deprecate_eof) : expect_{expect}, deprecate_eof_{deprecate_eof} {
+ResponseTracker::ResponseTracker(Expect expect, AnswerFormat format) : expect_{expect}, format_{format} {
   if (expect == Expect::nothing) {
     state_ = State::done;
     finished_ = true;
@@ -37,7 +45,7 @@ std::variant<Verdict, Malformed> ResponseTracker::head(std::uint8_t first_byte, 
   if (!part) return Malformed{"packet of a kind that has no place here"};
   part_ = *part;
   const bool gather =
-      part_ != Part::definition && part_ != Part::row && part_ != Part::local_infile && part_ != Part::text;
+      part_ != Part::definition && part_ != Part::row && part_ != Part::text && part_ != Part::event;
   // What is gathered fits in one frame: nobody has to put frames together, or to keep more than 16 MB.
   if (gather && length >= max_frame) return Malformed{"packet too large for its kind"};
   return Verdict{part_, gather};
@@ -81,13 +89,19 @@ std::optional<Part> ResponseTracker::part_of_first(std::uint8_t first_byte, std:
     case Expect::prepare:
       // MySQL 9 answers the PREPARE of some statements that it refuses with a plain OK (seen: SET GLOBAL without the
       // right).
-      if (first_byte == ok_head) return length == prepare_ok_length ? Part::prepare_ok : Part::ok;
+      if (first_byte == ok_head)
+        return length == prepare_ok_length + (format_.optional_metadata ? 1U : 0U) ? Part::prepare_ok : Part::ok;
       break;
     case Expect::text:
       return Part::text;
     case Expect::eof_or_err:
       if (first_byte == ok_head) return Part::ok;
       if (first_byte == eof_head) return closing(length);
+      break;
+    case Expect::stream:
+      if (first_byte == ok_head) return Part::event;
+      // A real EOF whatever was negotiated (tried: MySQL 9.7's non-blocking dump).
+      if (first_byte == eof_head && length <= longest_eof) return length == eof_length ? Part::eof : closing(length);
       break;
     case Expect::rows:
     case Expect::definitions:
@@ -99,7 +113,7 @@ std::optional<Part> ResponseTracker::part_of_first(std::uint8_t first_byte, std:
 
 /// What a packet is that begins with 0xfe, where rows may end.
 std::optional<Part> ResponseTracker::closing(std::uint32_t length) const {
-  if (deprecate_eof_) {
+  if (format_.deprecate_eof) {
     // MySQL ends so what a routine's handler cut off after its definitions, whatever was negotiated.
     if (length == eof_length && state_ == State::rows && expect_ == Expect::query) return Part::eof;
     // A row whose first column is so long that its length begins with 0xfe fills its first frame.
@@ -127,6 +141,10 @@ std::variant<std::monostate, Malformed> ResponseTracker::end_of_packet(ByteView 
       break;
     }
     case Part::err: {
+      if (format_.progress && reports_progress(payload)) {
+        part_ = Part::progress;
+        break;
+      }
       const auto err = parse_err(payload);
       if (const auto* bad = std::get_if<Malformed>(&err)) return *bad;
       failed_ = true;
@@ -143,6 +161,8 @@ std::variant<std::monostate, Malformed> ResponseTracker::end_of_packet(ByteView 
       if (--remaining_ == 0) end_of_definitions();
       break;
     case Part::row:
+    case Part::event:
+    case Part::progress:
       break;
     case Part::local_infile:
       state_ = State::infile;
@@ -162,8 +182,12 @@ void ResponseTracker::local_infile_sent() {
 const char* ResponseTracker::begin_result(ByteView payload) {
   Reader in{payload};
   remaining_ = in.lenenc();
-  if (!in.ok() || !in.empty() || remaining_ == 0 || remaining_ > max_columns) return "bad column count";
+  // Behind the count (the documentation has it in front: tried on 9.7).
+  const std::uint8_t metadata = format_.optional_metadata ? in.u8() : full_metadata;
+  if (!in.ok() || !in.empty() || remaining_ == 0 || remaining_ > max_columns || metadata > full_metadata)
+    return "bad column count";
   state_ = State::definitions;
+  if (metadata != full_metadata) end_of_definitions();
   return nullptr;
 }
 
@@ -173,8 +197,10 @@ const char* ResponseTracker::begin_prepared(ByteView payload) {
   statement_id_ = in.u32();
   columns16_ = in.u16();
   parameters_ = in.u16();
-  in.skip(1);
-  if (!in.ok()) return "bad answer to COM_STMT_PREPARE";  // warnings may follow
+  in.skip(3);  // filler, warnings
+  const std::uint8_t metadata = format_.optional_metadata ? in.u8() : full_metadata;
+  if (!in.ok() || metadata > full_metadata) return "bad answer to COM_STMT_PREPARE";
+  metadata_ = metadata == full_metadata;
   next_of_prepared(State::prepare_parameters, parameters_);
   return nullptr;
 }
@@ -183,7 +209,7 @@ const char* ResponseTracker::begin_prepared(ByteView payload) {
 void ResponseTracker::next_of_prepared(State state, std::uint16_t count) {
   state_ = state;
   remaining_ = count;
-  if (count > 0) return;
+  if (count > 0) return metadata_ ? void() : end_of_definitions();
   if (state == State::prepare_parameters) return next_of_prepared(State::prepare_columns, columns16_);
   finish();
 }
@@ -191,14 +217,14 @@ void ResponseTracker::next_of_prepared(State state, std::uint16_t count) {
 void ResponseTracker::end_of_definitions() {
   switch (state_) {
     case State::definitions:
-      state_ = deprecate_eof_ ? State::rows : State::definitions_eof;
+      state_ = format_.deprecate_eof ? State::rows : State::definitions_eof;
       break;
     case State::prepare_parameters:
-      if (deprecate_eof_) return next_of_prepared(State::prepare_columns, columns16_);
+      if (format_.deprecate_eof) return next_of_prepared(State::prepare_columns, columns16_);
       state_ = State::prepare_parameters_eof;
       break;
     default:
-      if (deprecate_eof_) return finish();
+      if (format_.deprecate_eof) return finish();
       state_ = State::prepare_columns_eof;
   }
 }

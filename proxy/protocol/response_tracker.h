@@ -20,6 +20,7 @@ enum class Expect : std::uint8_t {
   definitions,  // COM_FIELD_LIST: column definitions, then EOF
   text,         // COM_STATISTICS: one packet of text without a header
   eof_or_err,   // COM_SET_OPTION, COM_DEBUG: one EOF or OK packet
+  stream,       // COM_BINLOG_DUMP[_GTID]: events without end, until EOF or ERR
   nothing,      // STMT_CLOSE, STMT_SEND_LONG_DATA, QUIT: no answer at all
 };
 
@@ -35,6 +36,8 @@ enum class Part : std::uint8_t {
   local_infile,  // 0xfb + file name: the client must send the file now
   prepare_ok,
   text,
+  event,     // of a binary log
+  progress,  // MariaDB: an ERR packet 0xffff in the middle of an answer; the statement goes on
 };
 
 /// What the tracker wants of the packet whose head it has seen.
@@ -42,6 +45,13 @@ struct Verdict {
   Part part = Part::row;
   bool gather = false;  // true: give the whole payload to end_of_packet (small packets: OK, ERR, EOF, counts,
                         // PREPARE_OK); false: bytes may pass unparsed
+};
+
+/// How answers are written on one backend connection, as negotiated there.
+struct AnswerFormat {
+  bool deprecate_eof = false;
+  bool optional_metadata = false;  // CLIENT_OPTIONAL_RESULTSET_METADATA: a flag says whether definitions follow
+  bool progress = false;           // MARIADB_CLIENT_PROGRESS
 };
 
 /// Finds the end of one answer in a stream of packets. Pure: fed with packet heads and gathered payloads, never with
@@ -56,8 +66,7 @@ struct Verdict {
 class ResponseTracker {
  public:
   ResponseTracker() = default;
-  /// deprecate_eof: as negotiated on this backend connection.
-  ResponseTracker(Expect expect, bool deprecate_eof);
+  ResponseTracker(Expect expect, AnswerFormat format);
 
   std::variant<Verdict, Malformed> head(std::uint8_t first_byte, std::uint32_t length);
   std::variant<std::monostate, Malformed> end_of_packet(ByteView payload);
@@ -66,6 +75,7 @@ class ResponseTracker {
   void local_infile_sent();
 
   bool finished() const { return finished_; }
+  Part part() const { return part_; }  // of the last packet; after end_of_packet() it may be Part::progress
   bool awaiting_local_infile() const { return state_ == State::infile; }
   bool failed() const { return failed_; }                        // ended with ERR
   std::uint16_t status() const { return status_; }               // flags of the last OK/EOF seen
@@ -102,10 +112,11 @@ class ResponseTracker {
   void end_of_result(std::uint16_t flags);
   void finish();
   Expect expect_ = Expect::ok_or_err;
-  bool deprecate_eof_ = false;
+  AnswerFormat format_;
   State state_ = State::first;
   Part part_ = Part::ok;
   bool finished_ = false, failed_ = false, cursor_ = false;
+  bool metadata_ = true;  // PREPARE: definitions follow the counts
   std::uint16_t status_ = 0, parameters_ = 0, columns16_ = 0;
   std::uint32_t statement_id_ = 0;
   std::uint64_t remaining_ = 0;  // definitions still to come

@@ -36,6 +36,7 @@ Token Lexer::finish(TokenKind kind, std::size_t from) {
 Token Lexer::next() {
   if (failed_ != TokenKind::end) return fail(failed_);
   const bool skipped = skip_space_and_comments();
+  token_at_ = at_;
   if (failed_ != TokenKind::end) return fail(failed_);
   if (ended()) return in_executable_comment_ ? fail(TokenKind::unterminated) : Token{};
 

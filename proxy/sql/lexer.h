@@ -39,6 +39,9 @@ class Lexer {
  public:
   Lexer(std::string_view text, const Dialect& dialect);
   Token next();
+  /// Where the last token stands in the text, quotes and sigils included; both are the text's size at its end.
+  std::size_t token_begin() const { return token_at_; }
+  std::size_t token_end() const { return at_; }
 
  private:
   bool skip_space_and_comments();  // true if something was skipped
@@ -64,7 +67,7 @@ class Lexer {
 
   std::string_view text_;
   Dialect dialect_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, token_at_ = 0;
   bool in_executable_comment_ = false;
   bool after_dot_ = false;   // the next name byte begins a name, never a keyword or number
   bool after_word_ = false;  // a dot that touches it and a name byte is a separator, even before a digit

@@ -146,6 +146,8 @@ const char* name(Effect effect) {
       return "read_write_transaction";
     case fx_calc_found_rows:
       return "calc_found_rows";
+    case fx_system_schema:
+      return "system_schema";
   }
   return "none";
 }

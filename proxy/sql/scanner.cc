@@ -164,7 +164,10 @@ void Scanner::take_word() {
   const bool after_dot = tokens_.before().is('.');
   const bool names_cte = frame().with == With::name;
   if (frame().with != With::none) move_with_list();
-  if (is_system_schema(token.text) && !after_dot && (show_ || tokens_.ahead().is('.'))) raise(Why::system_schema);
+  if (is_system_schema(token.text) && !after_dot && (show_ || tokens_.ahead().is('.'))) {
+    add(fx_system_schema);
+    raise(Why::system_schema);
+  }
   // Oracle mode of MariaDB: s.nextval without parentheses moves a sequence.
   if (after_dot && dialect_.mariadb && (same(token.text, "nextval") || same(token.text, "currval"))) {
     raise(Why::server_function);

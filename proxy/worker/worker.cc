@@ -17,7 +17,8 @@ pool::BackendOptions backend_options(const Shared& shared) {
           : tls == From::required  ? To::required
                                    : To::verify,
           shared.backend_tls,
-          {}};
+          {},
+          shared.attributes};
 }
 
 }  // namespace
@@ -30,6 +31,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
       pool_(loop_, metrics_,
             {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
             backend_options(shared)),
+      killer_(loop_, pool_),
       listen_tls_(shared.listen_tls),
       timer_(loop_, [this] { tick(); }) {
   for (const auto& tls : listen_tls_) {
@@ -46,6 +48,9 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              shared.monitor,
                              shared.open_sessions,
                              [this](session::SessionId id) { loop_.defer([this, id] { sessions_.erase(id); }); },
+                             [this](auto victim, auto asker) { ask_kill_target(victim, asker); },
+                             [this](auto victim, bool query) { kill(victim, query); },
+                             killer_,
                              {},
                              shared.first,
                              shared.last_known,
@@ -83,11 +88,18 @@ void Worker::join() {
 }
 
 void Worker::accept(int fd, std::size_t listener) {
-  // Unique among the workers, and from 2^31 on: no server gives such ids, so KILL can tell whose it is.
-  const session::SessionId id = 0x80000000U | (++accepted_ * of_ + index_);
+  // Unique among the workers, and from 2^31 on: no server gives such ids, so KILL can tell whose it is. After 2^31
+  // clients the numbers come again.
+  session::SessionId id = 0;
+  do {
+    accepted_ = (accepted_ + 1) % (0x80000000U / of_);
+    id = 0x80000000U | (accepted_ * of_ + index_);
+  } while (sessions_.contains(id));
   auto& slot = sessions_[id];
-  slot = std::make_unique<session::Session>(*contexts_[listener], id, fd, net::peer_name(fd),
-                                            shared_.config.listen[listener].tls);
+  session::Client client{fd, net::peer_name(fd), net::peer_endpoint(fd), net::local_endpoint(fd),
+                         shared_.config.listen[listener].tls};
+  client.trusted_proxy = client.source && shared_.trusted_proxies[listener].contains(client.source->address);
+  slot = std::make_unique<session::Session>(*contexts_[listener], id, std::move(client));
   slot->start();
 }
 
@@ -115,6 +127,35 @@ void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {
   }
   pool_.set_topology(topology);
   for (auto& [id, session] : sessions_) session->on_topology();
+}
+
+session::Session* Worker::find(session::SessionId id) {
+  const auto it = sessions_.find(id);
+  return it == sessions_.end() ? nullptr : it->second.get();
+}
+
+void Worker::ask_kill_target(session::SessionId victim, session::SessionId asker) {
+  Worker& there = worker_of(victim);
+  there.mailbox_.post([this, &there, victim, asker] {
+    const auto* session = there.find(victim);
+    auto target = session == nullptr ? session::KillTarget{} : session->kill_target();
+    mailbox_.post([this, asker, target = std::move(target)] {
+      if (auto* waiting = find(asker)) waiting->on_kill_target(target);
+    });
+  });
+}
+
+void Worker::kill(session::SessionId victim, bool query) {
+  Worker& there = worker_of(victim);
+  there.mailbox_.post([&there, victim, query] {
+    auto* session = there.find(victim);
+    if (session == nullptr) return;
+    if (query) {
+      session->interrupt();
+    } else {
+      session->close("killed");
+    }
+  });
 }
 
 void Worker::tick() {

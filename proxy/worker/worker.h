@@ -25,6 +25,8 @@ struct Shared {
   const protocol::RsaKey* rsa = nullptr;
   std::vector<net::TlsContext> listen_tls;  // one per config.listen; null: TLS off there
   net::TlsContext backend_tls;
+  std::vector<protocol::Networks> trusted_proxies;  // one per config.listen
+  protocol::Attributes attributes;                  // wye's own, towards the servers
   protocol::AccountPtr monitor;
   topology::Version last_known;                     // how to greet clients before a primary has been seen
   std::shared_ptr<const topology::Topology> first;  // what the manager knows at the start
@@ -52,10 +54,16 @@ class Worker {
   void with_sessions(std::function<void(std::vector<session::Session::Row>)> use);
   void with_pools(std::function<void(std::vector<pool::Pool::Row>)> use);
   const metrics::WorkerMetrics& metrics() const { return metrics_; }
+  /// Who has the sessions that this worker has not. Before start(); by index.
+  void know(std::vector<Worker*> all) { all_ = std::move(all); }
 
  private:
   void accept(int fd, std::size_t listener);
   void tick();
+  void ask_kill_target(session::SessionId victim, session::SessionId asker);
+  void kill(session::SessionId victim, bool query);
+  Worker& worker_of(session::SessionId id) { return *all_[(id & 0x7fffffffU) % of_]; }
+  session::Session* find(session::SessionId id);
   void adopt(std::shared_ptr<const topology::Topology> topology);
   Shared& shared_;
   unsigned index_, of_;
@@ -63,6 +71,8 @@ class Worker {
   net::Loop loop_;
   net::Mailbox mailbox_;
   pool::Pool pool_;
+  session::Killer killer_;
+  std::vector<Worker*> all_;
   std::vector<net::TlsContext> listen_tls_;                  // what the contexts point to
   std::vector<std::unique_ptr<session::Context>> contexts_;  // one per listener: they differ in TLS
   std::unordered_map<session::SessionId, std::unique_ptr<session::Session>> sessions_;

@@ -18,7 +18,9 @@ AccountLookup::~AccountLookup() {
 
 void AccountLookup::start(topology::ServerId server, bool to_replica) {
   pool::Wanted wanted;
-  wanted.key = {server, to_replica, context_.monitor, 0, 45};
+  wanted.key.server = server;
+  wanted.key.to_replica = to_replica;
+  wanted.key.account = context_.monitor;
   if (pool::Backend* backend = context_.pool.acquire(wanted, *this)) on_backend_ready(*backend);
 }
 

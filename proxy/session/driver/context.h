@@ -10,6 +10,7 @@
 #include "proxy/pool/pool.h"
 #include "proxy/protocol/secret.h"
 #include "proxy/routing/frontier.h"
+#include "proxy/session/driver/killer.h"
 #include "proxy/session/flows/login.h"
 
 namespace wye::session {
@@ -53,6 +54,10 @@ struct Context {
   AccountPtr monitor;                    // reads the rows of native accounts
   std::atomic<unsigned>& open_sessions;  // of all workers
   std::function<void(SessionId)> reap;   // after this turn
+  // KILL reaches sessions of all workers; the answer comes to Session::on_kill_target of `asker`.
+  std::function<void(SessionId victim, SessionId asker)> ask_kill_target;
+  std::function<void(SessionId victim, bool query)> kill;
+  Killer& killer;
   Accounts accounts;
   std::shared_ptr<const topology::Topology> topology;  // never null; replaced between callbacks only
   topology::Version greeting_version;                  // the primary's, else the last known

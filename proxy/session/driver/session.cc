@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/base/log.h"
+#include "proxy/session/driver/commands.h"
 
 namespace wye::session {
 
@@ -30,17 +31,16 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, 1024));
 }
 
-constexpr std::size_t closed_index = 6;
+constexpr std::size_t closed_index = 7;
 constexpr base::milliseconds last_words{10'000};
 
 }  // namespace
 
-Session::Session(Context& context, SessionId id, int fd, std::string peer, config::Tls tls)
+Session::Session(Context& context, SessionId id, Client client)
     : context_(context),
       id_(id),
-      client_(std::make_unique<net::Stream>(context.loop, fd, *this)),
-      peer_(std::move(peer)),
-      tls_(tls),
+      client_(std::make_unique<net::Stream>(context.loop, client.fd, *this)),
+      peer_(std::move(client)),
       state_(LoggingIn{}),
       state_since_(context.loop.now()) {
   context_.open_sessions.fetch_add(1, std::memory_order_relaxed);
@@ -70,7 +70,7 @@ void Session::send(base::ByteView payload, std::uint8_t sequence) {
 }
 
 void Session::fail(const base::Error& error) {
-  if (command_.size() > 4 && command_[4] == 0x18 && statement_ != nullptr) {
+  if (command_.size() > 4 && command_[4] == com_stmt_send_long_data && statement_ != nullptr) {
     statement_->lost = error;  // SEND_LONG_DATA has no answer: the EXECUTE gets the error
     return;
   }
@@ -91,7 +91,7 @@ void Session::protocol_error(metrics::ProtocolError kind, const base::Error& err
   context_.metrics.protocol_errors[kind].add();
   if (const auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && !login->change_user)
     context_.metrics.sessions_total[metrics::SessionResult::login_failed].add();
-  log::info("protocol_error", {{"session", id_}, {"client", peer_}, {"error", error.message}});
+  log::info("protocol_error", {{"session", id_}, {"client", peer_.name}, {"error", error.message}});
   fail(error);
   close(error.message.c_str());
 }
@@ -124,8 +124,9 @@ void Session::close(const char* why) {
   if (std::holds_alternative<Closed>(state_)) return;
   const bool quiet = std::holds_alternative<Idle>(state_) || std::holds_alternative<LoggingIn>(state_);
   become(Closed{});
-  log::debug("session_closed", {{"session", id_}, {"client", peer_}, {"why", why}});
+  log::debug("session_closed", {{"session", id_}, {"client", peer_.name}, {"why", why}});
   lookup_.reset();
+  if (!quiet) end_running_statements();
   release_all(quiet);
   context_.metrics.bytes.at(metrics::Side::client, metrics::Direction::in).add(client_->bytes_in());
   context_.metrics.bytes.at(metrics::Side::client, metrics::Direction::out).add(client_->bytes_out());
@@ -148,7 +149,9 @@ void Session::on_bytes(std::span<std::uint8_t> bytes) {
     return;
   }
   if (!upload_.complete()) return pump_upload();
+  if (infile_.active()) return pump_infile();
   if (std::holds_alternative<Idle>(state_)) return next_command();
+  if (std::holds_alternative<Relaying>(state_) && expect_ == protocol::Expect::stream) return pass_to_stream();
   // The client pipelines: what comes beyond a little waits in its socket.
   if (in_.size() > net::Stream::low_water) client_->pause_reading();
 }
@@ -159,9 +162,12 @@ void Session::on_drained() {
 }
 
 void Session::on_backend_drained(pool::Backend&) {
+  if (upload_.complete() && !infile_.active() && expect_ != protocol::Expect::stream) return;
+  client_->resume_reading();
   if (!upload_.complete()) {
-    client_->resume_reading();
     pump_upload();
+  } else if (infile_.active()) {
+    pump_infile();
   }
 }
 
@@ -235,11 +241,11 @@ void Session::on_topology() {
 }
 
 Session::Row Session::row() const {
-  static constexpr const char* states[] = {"login", "idle", "holding", "acquiring", "preparing", "running", "closed"};
+  static constexpr const char* states[] = {"login", "idle", "holding", "acquiring", "preparing", "running", "asking", "closed"};
   Row row;
   row.id = id_;
   row.user = account_ != nullptr ? account_->user : "";
-  row.client = peer_;
+  row.client = peer_.name;
   row.schema = session_.schema;
   row.state = states[state_.index()];
   const bool active = state_.index() >= 3;
@@ -252,7 +258,7 @@ Session::Row Session::row() const {
   row.transaction = !session_.in_transaction()                                 ? ""
                     : transaction_server_ && !is_primary(*transaction_server_) ? "read only"
                                                                                : "read write";
-  if (active && command_.size() > 5 && (command_[4] == 0x03 || command_[4] == 0x16)) {
+  if (active && command_.size() > 5 && (command_[4] == com_query || command_[4] == com_stmt_prepare)) {
     row.statement = shown(command_text());
   } else if (active && statement_ != nullptr) {
     row.statement = shown(statement_->text);

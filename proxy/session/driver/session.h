@@ -9,6 +9,7 @@
 #include "proxy/session/driver/context.h"
 #include "proxy/session/driver/states.h"
 #include "proxy/session/flows/answer.h"
+#include "proxy/session/flows/infile.h"
 #include "proxy/session/flows/prepared.h"
 #include "proxy/session/flows/upload.h"
 
@@ -21,17 +22,22 @@ namespace wye::session {
 /// States and what moves them:
 ///   LoggingIn -> Idle              the primary accepted the account
 ///   Idle -> Acquiring|Holding      a command needs a server | there is no primary now
+///   Idle -> Asking -> Acquiring    KILL: what runs the session that is meant, on its worker?
 ///   Acquiring -> Preparing|Relaying  a connection is there (PREPARE goes ahead of an EXECUTE that this server does not
 ///   know) Preparing -> Relaying, Relaying -> Idle    the answer is over; or -> Acquiring: it runs again elsewhere any
 ///   -> Closed
 class Session final : public net::StreamOwner, public pool::BackendHolder, public pool::ResponseSink {
  public:
-  Session(Context& context, SessionId id, int fd, std::string peer, config::Tls tls);
+  Session(Context& context, SessionId id, Client client);
   ~Session() override;
 
   void start();
   void tick();         // deadlines; every 100 ms or so
   void on_topology();  // a new picture: who waits for a primary tries again
+  // KILL, from another session; that it may do so is settled.
+  KillTarget kill_target() const;
+  void on_kill_target(const KillTarget& target);  // the answer to Context::ask_kill_target
+  void interrupt();                               // KILL QUERY: the statement, if one runs elsewhere than on the primary
   void close(const char* why);
 
   struct Row {
@@ -58,6 +64,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   // pool::ResponseSink: the answer to the client's statement
   std::uint8_t sequence_shift() const override { return answer_.shift(); }
   bool wants_definitions_end() const override { return answer_.needs_cut() && spoiled_ == Spoiled::no; }
+  bool takes_local_infile() const override { return (capabilities_ & protocol::cap::local_files) != 0; }
   void on_definitions_end(std::uint8_t next_sequence) override;
   void on_raw(base::ByteView frames) override;
   void on_packet(protocol::Part part, std::uint8_t sequence, base::ByteView payload,
@@ -85,8 +92,10 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
 
   // session_login.cc
   void login_bytes();
+  bool take_proxy_header(LoggingIn& login);
   void begin_flow(LoggingIn& login);
   void on_first_packet(LoggingIn& login, const protocol::Packet& packet);
+  void pass_on(protocol::Attributes attributes);
   void perform(login::Action action);
   void greet();
   void look_up();
@@ -101,12 +110,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   bool take_command();
   void dispatch();
   void query();
-  void prepare();
-  void execute();
-  void long_data();
-  void close_statement();
-  void reset_statement();
-  void fetch();
+  bool parse_attributes();
+  void put_own_connection_id(std::string& text) const;
   void reset_connection();
   void init_db();
   void plain(protocol::Expect expect);
@@ -115,6 +120,28 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   sql::Dialect dialect() const;
   void note_statement();
   void count_pin(Pin before);
+  // session_prepared.cc
+  void prepare();
+  void execute();
+  void execute_with_long_data();
+  void long_data();
+  void close_statement();
+  void reset_statement();
+  void fetch();
+  base::Bytes execute_frame(pool::Backend& backend);
+  // session_kill.cc
+  bool is_own_kill();
+  void ask_kill_target();
+  void kill_through(std::uint32_t thread_id);
+  void kill_answered(bool refused);
+  base::Bytes with_client_id(const protocol::ErrInfo& err) const;
+  void end_running_statements();
+  // session_upload.cc
+  void pump_upload();
+  void begin_infile(std::uint8_t sequence);
+  void pump_infile();
+  void end_lost_infile();
+  void pass_to_stream();
   // session_run.cc
   void route_and_run();
   void run_on_primary(routing::Reason reason);
@@ -124,7 +151,6 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void send_statement(pool::Backend& backend);
   void leave_transaction_elsewhere();
   void leave_frozen_replica();
-  void pump_upload();
   void finish(bool failed);
   void run_again(routing::Reason reason, metrics::Retry kind);
   void leave_server();
@@ -152,15 +178,18 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void note_error(const protocol::ErrInfo& err);
   bool is_primary(topology::ServerId server) const { return context_.topology->primary == server; }
   const topology::Server& server(topology::ServerId id) const { return context_.topology->servers[id]; }
-  std::string_view command_text() const { return base::chars_of(base::ByteView(command_).subspan(5)); }
+  bool query_attributes() const { return (capabilities_ & protocol::cap::query_attributes) != 0; }
+  pool::BackendKey backend_key(topology::ServerId id) const {
+    return {id, !is_primary(id), account_, client_flags_, session_.collation, mariadb_flags_, passed_on_};
+  }
+  std::string_view command_text() const { return base::chars_of(base::ByteView(command_).subspan(text_at_)); }
   base::ByteView command_payload() const { return base::ByteView(command_).subspan(4); }
 
   Context& context_;
   SessionId id_;
   protocol::Nonce nonce_{};  // of the greeting
   std::unique_ptr<net::Stream> client_;
-  std::string peer_;
-  config::Tls tls_;
+  Client peer_;
   State state_;
   base::TimePoint state_since_;
   base::Buffer in_;
@@ -168,8 +197,10 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   std::uint32_t capabilities_ = 0;
   std::uint32_t client_flags_ = 0;  // those of them that its backend connections share
   std::uint32_t mariadb_flags_ = 0;
+  int zstd_level_ = 0;
   std::optional<base::TimePoint> close_at_;  // the last words must be out by then
   AccountPtr account_;
+  std::shared_ptr<const pool::Passed> passed_on_;
   std::unique_ptr<AccountLookup> lookup_;
   // what is remembered of the session
   SessionState session_;
@@ -180,7 +211,14 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   std::vector<pool::Backend*> held_;
   // the command that runs
   base::Bytes command_;  // its first frame's head and payload; the rest is in upload_
+  std::size_t text_at_ = 5;  // where in command_ the SQL text begins
   Upload upload_;
+  Infile infile_;
+  struct LostInfile {
+    base::Error error;
+    bool close = false;
+  } lost_infile_;            // what the client hears at the end of its file
+  std::optional<Kill> kill_;  // the command is a KILL of a client's session
   sql::Facts facts_;  // views into command_ or a prepared statement's text
   PreparedStatement* statement_ = nullptr;
   protocol::Expect expect_ = protocol::Expect::ok_or_err;

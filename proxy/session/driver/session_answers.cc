@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "proxy/base/log.h"
+#include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
 
 // What comes back from the servers: the client's answers, those of wye's own statements, and lost connections
@@ -53,6 +54,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
   protocol::OkInfo ok;
   const protocol::OkInfo* known = nullptr;
   base::Bytes renumbered;
+  std::optional<std::uint8_t> asked_sequence;
   switch (part) {
     case Part::err: {
       const auto parsed = protocol::parse_err(payload);
@@ -64,6 +66,10 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         return;
       }
       note_error(*err);
+      if (kill_) {
+        renumbered = with_client_id(*err);
+        payload = renumbered;
+      }
       if (err->code == 1290 && !is_primary(server_) && was_in_transaction_) {
         // super_read_only speaks up before the READ ONLY transaction does; one server would have had only the latter.
         renumbered = read_only_transaction_error(context_.topology->flavour == topology::Flavour::mariadb);
@@ -92,14 +98,19 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         renumbered[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(statement_->id >> (8 * i));
       payload = renumbered;
       break;
+    case Part::local_infile:
+      asked_sequence = static_cast<std::uint8_t>(sequence + answer_.shift());
+      break;
     default:
       break;
   }
   const bool definitions_end =
       part == Part::eof && (expect_ == protocol::Expect::prepare || tracker.between_packets_of_rows());
+  if (expect_ == protocol::Expect::stream) part = Part::event;  // no answer to adapt: as it is
   answer_.packet(client_->out(), part, sequence, payload, definitions_end, known);
   client_->schedule();
   passed_ = true;
+  if (asked_sequence) begin_infile(*asked_sequence);
 }
 
 /// Before the OK goes out: what was committed is known to every reader from here on.
@@ -126,7 +137,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   if (primary && mariadb && (facts_.kind == sql::Kind::call || facts_.several))
     context_.frontier.unreported_commit(base::Clock::now());
-  session_.apply(ok, command_[4] == 0x03 || command_[4] == 0x17 ? &facts_ : nullptr, primary);
+  session_.apply(ok, command_[4] == com_query || command_[4] == com_stmt_execute ? &facts_ : nullptr, primary);
   auto* backend = held(server_);
   if (backend == nullptr) return;
   session_.adopt(backend->state());
@@ -157,10 +168,12 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
       tracker.statement_id() != 0) {
     statement_->parameters = tracker.parameters();
     statement_->columns = tracker.columns();
-    backend->state().prepared[statement_->key] = {tracker.statement_id(), false};
+    backend->state().prepared[statement_->key] = {tracker.statement_id(), 0};
+    prepared_.succeeded(statement_->id);
   }
   if (backend != nullptr && !backend->tracks()) note_untracked(tracker.failed());
-  if (!upload_.complete()) {
+  if (kill_) return kill_answered(tracker.failed());
+  if (!upload_.complete() || infile_.active()) {
     // The server answered before it had everything and reads no further; it closes. So does a server seen directly.
     close_when_sent();
     return finish_unread();
@@ -219,7 +232,7 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
     fail(tracker.failed() ? preparer_.error : ahead_.error);
     return finish(true);
   }
-  backend->state().prepared[statement_->key] = {tracker.statement_id(), false};
+  backend->state().prepared[statement_->key] = {tracker.statement_id(), 0};
   run_on(*backend);
 }
 
@@ -292,9 +305,14 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
   broken_transaction_ = transaction;
   if (!replica) context_.frontier.unreported_commit(base::Clock::now());
   const bool read_only = facts_.kind == sql::Kind::read && !transaction;
-  fail({2013, "HY000",
-        error.message +
-            (replica || read_only ? "" : ": the outcome of the statement is unknown, it was not sent again")});
+  const base::Error told{
+      2013, "HY000",
+      error.message + (replica || read_only ? "" : ": the outcome of the statement is unknown, it was not sent again")};
+  if (infile_.active()) {
+    lost_infile_ = {told, !replica && primary_state_};
+    return finish_unread();
+  }
+  fail(told);
   if (!replica && primary_state_) return close_when_sent();
   if (!upload_.complete() && !replica) return close_when_sent();
   finish(true);

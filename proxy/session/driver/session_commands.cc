@@ -1,9 +1,11 @@
 #include <algorithm>
 
+#include "proxy/protocol/query_attributes.h"
 #include "proxy/protocol/result_set.h"
-#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/explain_table.h"
 #include "proxy/session/driver/session.h"
+#include "proxy/sql/connection_id.h"
 
 // The client's commands: cut from the stream, told apart, classified.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
@@ -13,25 +15,6 @@ namespace {
 
 // A command up to this size is kept whole: it is classified whole and can run again. What is longer streams by.
 constexpr std::uint32_t gather_limit = std::uint32_t{1} << 20;
-constexpr std::size_t prepare_limit = std::size_t{16} << 20;
-
-enum Command : std::uint8_t {
-  com_quit = 0x01,
-  com_init_db = 0x02,
-  com_query = 0x03,
-  com_field_list = 0x04,
-  com_statistics = 0x09,
-  com_ping = 0x0e,
-  com_change_user = 0x11,
-  com_stmt_prepare = 0x16,
-  com_stmt_execute = 0x17,
-  com_stmt_send_long_data = 0x18,
-  com_stmt_close = 0x19,
-  com_stmt_reset = 0x1a,
-  com_set_option = 0x1b,
-  com_stmt_fetch = 0x1c,
-  com_reset_connection = 0x1f,
-};
 
 bool is_system_schema(const std::string& schema) {
   std::string lower;
@@ -75,7 +58,7 @@ void Session::next_command() {
       client_->pause_reading();
       break;
     }
-    if (!upload_.complete() || !take_command()) {
+    if (!upload_.complete() || infile_.active() || !take_command()) {
       if (!std::holds_alternative<Closed>(state_)) client_->resume_reading();
       break;
     }
@@ -115,6 +98,8 @@ bool Session::take_command() {
   hold_until_.reset();
   attempts_ = 0;
   statement_ = nullptr;
+  kill_.reset();
+  text_at_ = protocol::header_size + 1;
   facts_ = {};
   return true;
 }
@@ -152,6 +137,22 @@ void Session::dispatch() {
     case com_set_option:
       session_.pin(Pin::set_option);
       return plain(protocol::Expect::eof_or_err);
+    case com_process_info:
+      return plain(protocol::Expect::query);
+    case com_debug:
+    case com_refresh:
+    case com_shutdown:
+    case com_register_slave:
+      return plain(protocol::Expect::eof_or_err);
+    case com_process_kill:
+      return is_own_kill() ? ask_kill_target() : plain(protocol::Expect::ok_or_err);
+    case com_binlog_dump:
+    case com_binlog_dump_gtid:
+      whole_ = false;
+      return plain(protocol::Expect::stream);
+    case com_stmt_bulk_execute:
+      if ((mariadb_flags_ & protocol::mariadb_cap::bulk_operations) != 0) return execute();
+      [[fallthrough]];
     default:
       context_.metrics.protocol_errors[metrics::ProtocolError::unsupported_command].add();
       return fail(unknown_command);
@@ -197,8 +198,36 @@ void Session::note_statement() {
   }
 }
 
+/// Finds the text behind the attributes. False: there is none, the client has been told.
+bool Session::parse_attributes() {
+  const auto parsed = protocol::parse_query_head(command_payload());
+  const auto* head = std::get_if<protocol::QueryHead>(&parsed);
+  if (head == nullptr) {
+    context_.metrics.protocol_errors[metrics::ProtocolError::malformed].add();
+    fail(malformed);
+    return false;
+  }
+  text_at_ = protocol::header_size + head->text_offset;
+  return true;
+}
+
+/// CONNECTION_ID() is the client's number, but where it is compared with the servers' own lists of connections.
+void Session::put_own_connection_id(std::string& text) const {
+  if (facts_.has(sql::fx_system_schema) || is_system_schema(session_.schema)) return;
+  if (auto changed = sql::with_connection_id(text, dialect(), id_)) text = std::move(*changed);
+}
+
 void Session::query() {
+  if (query_attributes() && !parse_attributes()) return;
   facts_ = sql::classify(command_text(), dialect());
+  if (facts_.has(sql::fx_connection_id) && whole_) {
+    std::string text(command_text());
+    put_own_connection_id(text);
+    command_.resize(text_at_);
+    base::append(command_, base::bytes_of(text));
+    protocol::write_head(command_.data(), {static_cast<std::uint32_t>(command_.size() - protocol::header_size), 0});
+    facts_ = sql::classify(command_text(), dialect());
+  }
   if (!upload_.complete()) {
     // The end is not seen. What it could do to the session stays on the primary, for good where it could be anything.
     facts_.replica_ok = false;
@@ -210,130 +239,11 @@ void Session::query() {
     facts_.effects |= sql::fx_may_commit_unreported;
   }
   if (facts_.has(sql::fx_explain_route)) return explain_route(command_text());
+  if (facts_.has(sql::fx_kill) && is_own_kill()) return ask_kill_target();
   if (transaction_is_broken()) return;
   note_statement();
   expect_ = protocol::Expect::query;
   route_and_run();
-}
-
-void Session::prepare() {
-  if (!upload_.complete() || command_.size() > prepare_limit)
-    return protocol_error(metrics::ProtocolError::oversized,
-                          {1153, "08S01", "A statement to prepare may have 16 MiB at most"});
-  if (transaction_is_broken()) return;
-  if (prepared_.size() >= PreparedStatements::most)
-    return fail({1461, "42000",
-                 "Can't create more than max_prepared_stmt_count statements (current value: " +
-                     std::to_string(PreparedStatements::most) + ")"});
-  statement_ = &prepared_.add(std::string(command_text()));
-  statement_->schema = session_.schema;
-  statement_->facts = sql::classify(statement_->text, dialect());
-  facts_ = statement_->facts;
-  expect_ = protocol::Expect::prepare;
-  route_and_run();
-}
-
-void Session::execute() {
-  protocol::Reader in{command_payload()};
-  in.skip(1);
-  const std::uint32_t id = in.u32();
-  statement_ = in.ok() ? prepared_.find(id) : nullptr;
-  if (statement_ == nullptr)
-    return fail({1243, "HY000",
-                 "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_execute"});
-  if (!note_types(command_payload(), *statement_)) {
-    context_.metrics.protocol_errors[metrics::ProtocolError::malformed].add();
-    const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-    return fail({1210, "HY000",
-                 std::string("Incorrect arguments to ") + (mariadb ? "mysqld_stmt_execute" : "COM_STMT_EXECUTE")});
-  }
-  facts_ = statement_->facts;
-  if (transaction_is_broken()) return;
-  note_statement();
-  if (in.u8() != 0 && in.ok())
-    facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
-  expect_ = protocol::Expect::query;
-  if (statement_->lost) {
-    fail(*statement_->lost);
-    statement_->lost.reset();
-    return;
-  }
-  if (statement_->fixed) {
-    const auto there = *statement_->fixed;
-    statement_->fixed.reset();
-    whole_ = false;  // its long data is on that connection only
-    auto* backend = held(there);
-    if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
-      return fail(
-          {2013, "HY000", "The parameter data sent ahead was lost with the connection to " + server(there).name});
-    reason_ = is_primary(there) ? routing::Reason::write : routing::Reason::replica_read;
-    return obtain(there);
-  }
-  route_and_run();
-}
-
-void Session::long_data() {
-  protocol::Reader in{command_payload()};
-  in.skip(1);
-  statement_ = prepared_.find(in.u32());
-  if (!in.ok() || statement_ == nullptr) return;  // this command has no answer, so no error either
-  facts_ = statement_->facts;
-  expect_ = protocol::Expect::nothing;
-  if (statement_->fixed) return obtain(*statement_->fixed);
-  route_and_run();
-}
-
-void Session::close_statement() {
-  protocol::Reader in{command_payload()};
-  in.skip(1);
-  const std::uint32_t id = in.u32();
-  const auto* statement = in.ok() ? prepared_.find(id) : nullptr;
-  if (statement == nullptr) return;
-  for (auto* backend : held_) {
-    auto& there = backend->state().prepared;
-    const auto it = there.find(statement->key);
-    if (it == there.end()) continue;
-    base::Bytes payload{com_stmt_close}, framed;
-    protocol::put_u32(payload, it->second.id);
-    protocol::write_packet(framed, 0, payload);
-    backend->submit(ahead_, protocol::Expect::nothing, framed);
-    there.erase(it);
-  }
-  prepared_.remove(id);
-}
-
-void Session::reset_statement() {
-  protocol::Reader in{command_payload()};
-  in.skip(1);
-  const std::uint32_t id = in.u32();
-  statement_ = in.ok() ? prepared_.find(id) : nullptr;
-  if (statement_ == nullptr)
-    return fail(
-        {1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_reset"});
-  const auto where = statement_->fixed ? statement_->fixed : statement_->last;
-  statement_->fixed.reset();
-  auto* backend = where ? held(*where) : nullptr;
-  if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
-    return done();  // nothing there to reset
-  expect_ = protocol::Expect::ok_or_err;
-  obtain(*where);
-}
-
-/// Rows of an open cursor: they are where the EXECUTE opened it.
-void Session::fetch() {
-  protocol::Reader in{command_payload()};
-  in.skip(1);
-  const std::uint32_t id = in.u32();
-  statement_ = in.ok() ? prepared_.find(id) : nullptr;
-  auto* backend = statement_ != nullptr && statement_->last ? held(*statement_->last) : nullptr;
-  if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
-    return fail(
-        {1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_fetch"});
-  facts_ = statement_->facts;
-  expect_ = protocol::Expect::rows;
-  whole_ = false;
-  reason_ = routing::Reason::pinned;
-  obtain(*statement_->last);
 }
 
 void Session::reset_connection() {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "proxy/base/log.h"
+#include "proxy/protocol/proxy_header.h"
 #include "proxy/session/driver/session.h"
 
 // The client's connection phase: greeting, TLS, authentication, COM_CHANGE_USER.
@@ -12,20 +13,27 @@ constexpr std::size_t max_login_packet = std::size_t{64} * 1024;
 constexpr std::size_t ssl_request_size = 36;  // head included
 namespace cap = protocol::cap;
 
-/// What clients are offered. COMPRESS, LOCAL_FILES, QUERY_ATTRIBUTES and OPTIONAL_RESULTSET_METADATA are not, yet.
-constexpr std::uint32_t offered =
-    cap::long_password | cap::found_rows | cap::long_flag | cap::connect_with_db | cap::no_schema | cap::ignore_space |
-    cap::protocol_41 | cap::interactive | cap::transactions | cap::secure_connection | cap::multi_statements |
-    cap::multi_results | cap::ps_multi_results | cap::plugin_auth | cap::connect_attrs | cap::plugin_auth_lenenc_data |
-    cap::can_handle_expired_passwords | cap::session_track | cap::deprecate_eof;
-/// The client's flags that change what a server answers (routing.md 4).
-constexpr std::uint32_t passed_on =
-    cap::found_rows | cap::ignore_space | cap::interactive | cap::multi_statements | cap::can_handle_expired_passwords;
-
-/// An older server's clients are offered no more than it has itself: they would see what it can't tell.
+/// What clients are offered: what a server of this version offers them.
 std::uint32_t offered_by(const topology::Version& version) {
-  return topology::tracks_sessions(version) ? offered : offered & ~(cap::session_track | cap::deprecate_eof);
+  std::uint32_t offered =
+      cap::long_password | cap::found_rows | cap::long_flag | cap::connect_with_db | cap::no_schema |
+      cap::local_files | cap::ignore_space | cap::protocol_41 | cap::interactive | cap::transactions |
+      cap::secure_connection | cap::multi_statements | cap::multi_results | cap::ps_multi_results | cap::plugin_auth |
+      cap::connect_attrs | cap::plugin_auth_lenenc_data | cap::can_handle_expired_passwords | cap::session_track |
+      cap::deprecate_eof | cap::compress;
+  if (!topology::tracks_sessions(version)) offered &= ~(cap::session_track | cap::deprecate_eof);
+  if (version.flavour != topology::Flavour::mysql) return offered;
+  if (version.number >= 80003) offered |= cap::optional_resultset_metadata;
+  if (version.number >= 80018) offered |= cap::zstd;
+  if (version.number >= 80023) offered |= cap::query_attributes;
+  return offered;
 }
+/// The client's flags that change what a server answers (routing.md 4).
+constexpr std::uint32_t passed_on = cap::found_rows | cap::local_files | cap::ignore_space | cap::interactive |
+                                    cap::multi_statements | cap::can_handle_expired_passwords |
+                                    cap::optional_resultset_metadata | cap::query_attributes;
+constexpr std::uint32_t mariadb_passed_on = protocol::mariadb_cap::progress | protocol::mariadb_cap::bulk_operations |
+                                            protocol::mariadb_cap::extended_metadata;
 
 const char* default_plugin(const topology::Version& version) {
   const bool sha2 = version.flavour == topology::Flavour::mysql && version.number >= 80'004;
@@ -81,19 +89,49 @@ void Session::greet() {
   greeting.connection_id = id_;
   greeting.nonce = login.nonce = nonce_ = protocol::make_nonce();
   greeting.capabilities =
-      offered_by(context_.greeting_version) | (context_.tls != nullptr && tls_ != config::Tls::off ? cap::ssl : 0U);
+      offered_by(context_.greeting_version) | (context_.tls != nullptr && peer_.tls != config::Tls::off ? cap::ssl : 0U);
+  login.offered = greeting.capabilities;
   const bool mariadb = context_.greeting_version.flavour == topology::Flavour::mariadb;
   greeting.plugin = default_plugin(context_.greeting_version);
   if (mariadb) {
     // As MariaDB 10 greets, for clients that know MySQL 5 only.
     if (context_.greeting_version.number < 110000) greeting.server_version.insert(0, "5.5.5-");
     greeting.capabilities &= ~cap::long_password;  // says that extended capabilities follow
-    greeting.mariadb_capabilities = protocol::mariadb_cap::extended_metadata;
+    greeting.mariadb_capabilities = mariadb_passed_on;
   }
   base::Bytes payload;
   protocol::write_greeting(payload, greeting);
   send(payload, 0);
+  login.proxy_header = peer_.trusted_proxy;
   client_->limit_reads(ssl_request_size);
+}
+
+/// A proxy in front may say whom it speaks for. False: not all of it is there, or it is malformed.
+bool Session::take_proxy_header(LoggingIn& login) {
+  const auto parsed = protocol::parse_proxy_header(in_.data());
+  if (const auto* more = std::get_if<protocol::NeedMore>(&parsed)) {
+    client_->limit_reads(more->at_least);
+    return false;
+  }
+  login.proxy_header = false;
+  if (const auto* bad = std::get_if<protocol::Malformed>(&parsed)) {
+    answer_sequence_ = 1;
+    protocol_error(metrics::ProtocolError::malformed, {1043, "08S01", std::string("PROXY protocol: ") + bad->why});
+    return false;
+  }
+  if (const auto* header = std::get_if<protocol::ProxyHeader>(&parsed)) {
+    if (header->from == protocol::ProxyHeader::From::ip) {
+      log::debug("proxied", {{"session", id_}, {"client", header->source.text()}, {"by", peer_.name}});
+      peer_.name = header->source.text();
+      peer_.source = header->source;
+      peer_.destination = header->destination;
+    } else if (header->from == protocol::ProxyHeader::From::unix_socket) {
+      peer_.name = "unix";
+      peer_.source = peer_.destination = std::nullopt;
+    }
+    in_.consume(header->consumed);
+  }
+  return true;
 }
 
 void Session::login_bytes() {
@@ -104,13 +142,14 @@ void Session::login_bytes() {
                        {1047, "08S01", "Unexpected packet during authentication"});
       return;
     }
+    if (login->proxy_header && !take_proxy_header(*login)) return;
     const auto framed = protocol::next_packet(in_.data(), max_login_packet);
     answer_sequence_ = static_cast<std::uint8_t>(login->sequence + 1);
     if (std::holds_alternative<protocol::NeedMore>(framed)) {
       if (in_.size() >= 4 && !login->flow && looks_like_http(in_.data()))
         protocol_error(metrics::ProtocolError::http, {1043, "08S01", "This is a MySQL port, not HTTP"});
-      else if (in_.size() >= ssl_request_size)
-        client_->limit_reads(SIZE_MAX);  // longer than an SSLRequest: a login in clear
+      else if (!login->flow && !client_->secure())  // not a byte of the TLS hello; longer: a login in clear
+        client_->limit_reads(in_.size() < ssl_request_size ? ssl_request_size - in_.size() : SIZE_MAX);
       return;
     }
     if (std::holds_alternative<protocol::Malformed>(framed)) {
@@ -144,29 +183,40 @@ void Session::begin_flow(LoggingIn& login) {
   login.flow.emplace(std::move(setup));
 }
 
+/// What the servers hear of the client, where the configuration wants that.
+void Session::pass_on(protocol::Attributes attributes) {
+  const auto& wanted = context_.config.backend;
+  if (wanted.attributes != "pass" && !wanted.proxy_protocol) return;
+  pool::Passed passed;
+  if (wanted.attributes == "pass") passed.attributes = std::move(attributes);
+  if (wanted.proxy_protocol) protocol::write_proxy_header(passed.proxy_header, peer_.source, peer_.destination);
+  passed_on_ = std::make_shared<const pool::Passed>(std::move(passed));
+}
+
 void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) {
-  const std::uint32_t announced = offered_by(context_.greeting_version) | (context_.tls != nullptr ? cap::ssl : 0U);
-  auto parsed = protocol::parse_login(packet.payload, announced);
+  auto parsed = protocol::parse_login(packet.payload, login.offered);
   auto* request = std::get_if<protocol::Login>(&parsed);
   if (request == nullptr) return protocol_error(metrics::ProtocolError::malformed, {1043, "08S01", "Bad handshake"});
   if (request->ssl_request) {
     // What follows the request in clear text is no part of the TLS conversation: somebody put it there.
-    if (client_->secure() || context_.tls == nullptr || tls_ == config::Tls::off || !in_.empty())
+    if (client_->secure() || context_.tls == nullptr || peer_.tls == config::Tls::off || !in_.empty())
       return protocol_error(metrics::ProtocolError::unexpected_packet, {1043, "08S01", "Bad handshake"});
     return client_->start_tls(context_.tls, true);
   }
-  if (tls_ >= config::Tls::required && !client_->secure()) {
+  if (peer_.tls >= config::Tls::required && !client_->secure()) {
     login.sequence = static_cast<std::uint8_t>(login.sequence + 1);
     return refuse_login(
         {3159, "HY000", "Connections using insecure transport are prohibited by wye (listen.tls: required)."},
         metrics::LoginFailure::tls_required);
   }
   client_->limit_reads(SIZE_MAX);
-  capabilities_ = request->capabilities & announced;
+  capabilities_ = request->capabilities & login.offered;
   client_flags_ = capabilities_ & passed_on;
-  mariadb_flags_ = request->mariadb_capabilities & protocol::mariadb_cap::extended_metadata;
+  zstd_level_ = request->zstd_level;
+  mariadb_flags_ = request->mariadb_capabilities & mariadb_passed_on;
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
+  pass_on(std::move(request->attributes));
   begin_flow(login);
   login.sequence = static_cast<std::uint8_t>(login.sequence + 1);
   auto action = login.flow->begin(std::move(request->user), request->plugin, std::move(request->auth));
@@ -226,7 +276,7 @@ void Session::verify() {
   if (!where) return;
   server_ = *where;
   pool::Wanted wanted;
-  wanted.key = {*where, !is_primary(*where), account_, client_flags_, session_.collation, mariadb_flags_};
+  wanted.key = backend_key(*where);
   wanted.schema = session_.schema;
   wanted.new_login = true;
   context_.pool.acquire(wanted, *this);
@@ -251,6 +301,8 @@ void Session::logged_in(pool::Backend& backend) {
   become(Idle{});
   answer_sequence_ = sequence;
   done();
+  const auto compression = protocol::compression_of(capabilities_);
+  if (!again && compression != protocol::Compression::none) client_->start_compression(compression, zstd_level_);
   next_command();
 }
 
@@ -259,7 +311,7 @@ void Session::refuse_login(const base::Error& error, metrics::LoginFailure why) 
   context_.metrics.sessions_total[metrics::SessionResult::login_failed].add();
   const auto& login = std::get<LoggingIn>(state_);
   log::info("login_refused", {{"session", id_},
-                              {"client", peer_},
+                              {"client", peer_.name},
                               {"user", login.flow ? login.flow->user() : ""},
                               {"code", error.code},
                               {"error", error.message}});
@@ -286,6 +338,7 @@ void Session::change_user() {
   login.sequence = 2;  // our AuthSwitch is 1
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
+  pass_on(std::move(request->attributes));
   begin_flow(login);
   become(std::move(login));
   auto& now = std::get<LoggingIn>(state_);

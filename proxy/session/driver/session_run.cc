@@ -2,21 +2,11 @@
 
 #include "proxy/base/log.h"
 #include "proxy/protocol/wire.h"
+#include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
 
 // One statement's way: route, connection, session state ahead, statement, and what happens when a server is lost.
 namespace wye::session {
-
-namespace {
-
-base::Bytes command_packet(std::uint8_t command, std::string_view text) {
-  base::Bytes payload{command}, framed;
-  base::append(payload, base::bytes_of(text));
-  protocol::write_packet(framed, 0, payload);
-  return framed;
-}
-
-}  // namespace
 
 void Session::route_and_run() {
   to_primary_ = false;
@@ -60,7 +50,7 @@ void Session::obtain(topology::ServerId id) {
     context_.pool.discard(*backend);
   }
   pool::Wanted wanted;
-  wanted.key = {id, !is_primary(id), account_, client_flags_, session_.collation, mariadb_flags_};
+  wanted.key = backend_key(id);
   wanted.schema = session_.schema;
   become(Acquiring{context_.loop.now() + context_.config.pool.acquire_timeout});
   if (auto* backend = context_.pool.acquire(wanted, *this)) on_backend_ready(*backend);
@@ -85,14 +75,14 @@ void Session::send_state(pool::Backend& backend, const std::string& schema) {
   auto& there = backend.state();
   if (!schema.empty() && there.schema != schema) {
     ++ahead_left_;
-    backend.submit(ahead_, protocol::Expect::ok_or_err, command_packet(0x02, schema));
+    backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
     there.schema = schema;
   }
   if (!session_.differs(there)) return;
   const std::string sql = session_.difference(there);
   if (sql.empty()) return;
   ++ahead_left_;
-  backend.submit(ahead_, protocol::Expect::query, command_packet(0x03, sql));
+  backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
 }
 
 void Session::run_on(pool::Backend& backend) {
@@ -103,12 +93,12 @@ void Session::run_on(pool::Backend& backend) {
   answer_ = Answer({(capabilities_ & protocol::cap::deprecate_eof) != 0,
                     (capabilities_ & protocol::cap::session_track) != 0, backend.deprecate_eof()});
   const std::uint8_t command = command_[4];
-  const bool by_statement = statement_ != nullptr && command != 0x16;
+  const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
   if (by_statement && !backend.state().prepared.contains(statement_->key)) {
     send_state(backend, statement_->schema);
     preparing_ = true;
     become(Preparing{});
-    backend.submit(preparer_, protocol::Expect::prepare, command_packet(0x16, statement_->text));
+    backend.submit(preparer_, protocol::Expect::prepare, backend.command(com_stmt_prepare, statement_->text));
     return;
   }
   send_state(backend, session_.schema);
@@ -129,32 +119,20 @@ void Session::send_statement(pool::Backend& backend) {
   auto& load = context_.pool.load()[server_];
   ++load.outstanding;
   context_.metrics.server(server_).queries.add();
-  if (statement_ != nullptr && command_[4] != 0x16) {
-    auto& there = backend.state().prepared[statement_->key];
-    base::Bytes payload, framed(protocol::header_size);
-    if (command_[4] == 0x17) {
-      auto rewritten = rewrite_execute(command_payload(), *statement_, there);
-      const auto grown = rewritten ? rewritten->prefix.size() - command_payload().size() : 0;
-      const auto length = protocol::read_head(command_.data()).length + grown;
-      if (!rewritten || length > protocol::max_frame || (grown > 0 && length == protocol::max_frame)) {
-        fail({1835, "HY000", "Malformed communication packet."});
-        return finish(true);
-      }
-      payload = std::move(rewritten->prefix);
-      protocol::write_head(framed.data(), {static_cast<std::uint32_t>(length), 0});
-    } else {
-      payload.assign(command_payload().begin(), command_payload().end());
-      for (int i = 0; i < 4; ++i)
-        payload[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(there.id >> (8 * i));
-      protocol::write_head(framed.data(), protocol::read_head(command_.data()));
+  if (statement_ != nullptr && command_[4] != com_stmt_prepare) {
+    const auto framed = execute_frame(backend);
+    if (framed.empty()) {
+      fail({1835, "HY000", "Malformed communication packet."});
+      return finish(true);
     }
-    base::append(framed, payload);
     backend.submit(*this, expect_, framed);
   } else {
     backend.submit(*this, expect_, command_);
   }
   if (!upload_.complete()) {
     pump_upload();
+  } else if (expect_ == protocol::Expect::stream) {
+    if (!in_.empty()) pass_to_stream();
   } else if (expect_ == protocol::Expect::nothing) {
     finish(false);
   }
@@ -170,38 +148,6 @@ void Session::leave_transaction_elsewhere() {
   }
   session_.transaction_lost();
   transaction_server_.reset();
-}
-
-/// The rest of a long command: to its server, or nowhere when the command was refused or already answered.
-void Session::pump_upload() {
-  const bool relaying = std::holds_alternative<Relaying>(state_);
-  if (!relaying && !std::holds_alternative<Idle>(state_)) {
-    if (in_.size() > net::Stream::low_water) client_->pause_reading();
-    return;
-  }
-  pool::Backend* backend = relaying ? held(server_) : nullptr;
-  if (relaying && (backend == nullptr || backend->stream().congested())) return client_->pause_reading();
-  const auto step =
-      upload_.pump(in_, backend == nullptr ? nullptr : &backend->stream().out(), context_.config.sessions.max_packet);
-  if (backend != nullptr) {
-    backend->stream().schedule();
-    if (backend->stream().congested()) client_->pause_reading();
-  }
-  switch (step) {
-    case Upload::Step::need_more:
-      return;
-    case Upload::Step::complete:
-      if (relaying && expect_ == protocol::Expect::nothing) return finish(false);
-      if (!relaying) next_command();
-      return;
-    case Upload::Step::out_of_sequence:
-      answer_sequence_ = upload_.frames();
-      return protocol_error(metrics::ProtocolError::out_of_sequence, {1156, "08S01", "Got packets out of order"});
-    case Upload::Step::too_large:
-      answer_sequence_ = upload_.frames();
-      return protocol_error(metrics::ProtocolError::oversized,
-                            {1153, "08S01", "Got a packet bigger than 'sessions.max_packet' bytes"});
-  }
 }
 
 void Session::run_again(routing::Reason reason, metrics::Retry kind) {
@@ -232,8 +178,8 @@ void Session::finish(bool failed) {
     if (session_.in_transaction() && !transaction_server_) transaction_server_ = server_;
     if (!session_.in_transaction()) transaction_server_.reset();
   }
-  if (command_[4] == 0x18 && statement_ != nullptr && ran) statement_->fixed = server_;
-  if (failed && command_[4] == 0x16 && statement_ != nullptr) prepared_.remove(statement_->id);
+  if (command_[4] == com_stmt_send_long_data && statement_ != nullptr && ran) statement_->fixed = server_;
+  if (failed && command_[4] == com_stmt_prepare && statement_ != nullptr) prepared_.remove(statement_->id);
   statement_ = nullptr;
   if (command_.capacity() > net::Stream::low_water) base::Bytes(command_.begin(), command_.begin() + 5).swap(command_);
   become(Idle{});

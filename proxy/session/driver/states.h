@@ -5,11 +5,22 @@
 #include <variant>
 
 #include "proxy/base/clock.h"
+#include "proxy/config/config.h"
+#include "proxy/protocol/networks.h"
 #include "proxy/session/flows/login.h"
 
 namespace wye::session {
 
 // What a Session is doing. Each state owns what only it needs; Session::become() is the one transition.
+
+/// Who connected, as the listener saw it.
+struct Client {
+  int fd = -1;  // taken over
+  std::string name;
+  std::optional<protocol::Endpoint> source, destination;  // absent on a Unix socket
+  config::Tls tls = config::Tls::preferred;
+  bool trusted_proxy = false;  // a PROXY header from there is believed
+};
 
 struct LoggingIn {
   std::optional<LoginFlow> flow;  // absent until the client's first packet
@@ -19,6 +30,8 @@ struct LoggingIn {
   bool change_user = false;
   bool verifying = false;
   bool greeted = false;
+  std::uint32_t offered = 0;  // capabilities in the greeting
+  bool proxy_header = false;  // may still come, ahead of the client's first packet
   /// What waits for a server that can check the login; a wye that has just started knows none for a moment.
   std::string last_error;
   enum class Pending : std::uint8_t { nothing, rows, verdict } pending = Pending::nothing;
@@ -32,8 +45,22 @@ struct Acquiring {
 };
 struct Preparing {};
 struct Relaying {};
+struct Asking {};  // another worker what it knows of the session that a KILL means
 struct Closed {};
-using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Closed>;
+using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Closed>;
+
+/// A KILL of a session of wye's, while it runs.
+struct Kill {
+  std::uint32_t session = 0;  // the client's id
+  bool query = false;
+  std::uint32_t thread = 0;  // what stands for it on the primary
+};
+/// What KILL must know of its victim.
+struct KillTarget {
+  bool found = false;
+  std::string user;
+  std::optional<std::uint32_t> primary_thread;
+};
 /// Why the answer that is coming must not reach the client: the statement runs again.
 enum class Spoiled : std::uint8_t { no, read_only_replica, replay_failed };
 

@@ -20,6 +20,7 @@ struct PreparedStatement {
   sql::Facts facts;    // views into `text`
   std::uint16_t parameters = 0, columns = 0;
   Bytes types;                              // as the client last bound them; empty: never
+  std::uint16_t types_count = 0;            // of how many values
   std::uint32_t types_version = 0;          // grows when they change
   std::optional<topology::ServerId> fixed;  // SEND_LONG_DATA went there; until the EXECUTE or RESET
   std::optional<base::Error> lost;          // SEND_LONG_DATA failed: the next EXECUTE says so
@@ -31,26 +32,34 @@ class PreparedStatements {
  public:
   static constexpr std::size_t most = 16382;  // as the server's max_prepared_stmt_count by default
   PreparedStatement& add(std::string text);
-  PreparedStatement* find(std::uint32_t id);
+  PreparedStatement* find(std::uint32_t id);  // also by 0xffffffff
   void remove(std::uint32_t id) { statements_.erase(id); }
-  void clear() { statements_.clear(); }
+  void clear() {
+    statements_.clear();
+    last_prepared_ = 0;
+  }
+  /// COM_STMT_PREPARE succeeded: MariaDB's clients may speak of it as 0xffffffff, "the last one".
+  void succeeded(std::uint32_t id) { last_prepared_ = id; }
+  void failed() { last_prepared_ = 0; }
   std::size_t size() const { return statements_.size(); }
 
  private:
   std::unordered_map<std::uint32_t, std::unique_ptr<PreparedStatement>> statements_;
   std::uint32_t last_id_ = 0;
+  std::uint32_t last_prepared_ = 0;  // 0: none, or its PREPARE failed
 };
 
-/// The payload of an EXECUTE as the server at the other end needs it: its own id, and the parameter types if it has not
-/// seen them. `prefix` is the payload as far as it is there. Absent: the prefix is malformed.
+/// The payload of an EXECUTE (or BULK_EXECUTE) as the server at the other end needs it: its own id, and the parameter
+/// types if it has not seen them. `prefix` is the payload as far as it is there. Absent: the prefix is malformed.
+/// `attributes`: CLIENT_QUERY_ATTRIBUTES, which both ends negotiated or neither.
 struct ExecuteRewrite {
   Bytes prefix;
   bool grew = false;  // the frames behind it must be cut anew
 };
 /// REQUIRES: note_types() of the same payload before.
-std::optional<ExecuteRewrite> rewrite_execute(ByteView prefix, const PreparedStatement& statement,
-                                              PreparedThere& there);
-/// Remembers the types that an EXECUTE binds. False: malformed.
-bool note_types(ByteView prefix, PreparedStatement& statement);
+std::optional<ExecuteRewrite> rewrite_execute(ByteView prefix, const PreparedStatement& statement, PreparedThere& there,
+                                              bool attributes = false);
+/// Remembers the types that an EXECUTE or BULK_EXECUTE binds. False: malformed.
+bool note_types(ByteView prefix, PreparedStatement& statement, bool attributes = false);
 
 }  // namespace wye::session

@@ -23,7 +23,7 @@ struct Outcome {
 
 /// Gives a whole answer to the collector as a backend connection would: raw frames in pieces, small packets whole.
 void give(RowCollector& to, const base::Bytes& answer, bool deprecate_eof, std::size_t piece = SIZE_MAX) {
-  ResponseTracker tracker(protocol::Expect::query, deprecate_eof);
+  ResponseTracker tracker(protocol::Expect::query, {.deprecate_eof = deprecate_eof});
   base::ByteView rest = answer;
   while (!rest.empty()) {
     const auto packet = std::get<protocol::Packet>(protocol::next_packet(rest, 1 << 20));

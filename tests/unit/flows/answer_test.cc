@@ -154,7 +154,7 @@ std::vector<Bytes> speak(const Words& words, Side side, bool for_client) {
 /// What Backend and Session do with an answer: small packets by Answer, the others with their sequence ids shifted.
 Bytes relay(const std::vector<Bytes>& packets, Expect expect, Encoding encoding) {
   Answer answer(encoding);
-  ResponseTracker tracker(expect, encoding.server_deprecate_eof);
+  ResponseTracker tracker(expect, {.deprecate_eof = encoding.server_deprecate_eof});
   base::Buffer out;
   std::uint8_t sequence = 0;
   bool block_ended = false;
@@ -190,7 +190,7 @@ Bytes relay(const std::vector<Bytes>& packets, Expect expect, Encoding encoding)
 }
 
 std::vector<std::string> cut(const Bytes& bytes, Expect expect, bool deprecate_eof) {
-  ResponseTracker tracker(expect, deprecate_eof);
+  ResponseTracker tracker(expect, {.deprecate_eof = deprecate_eof});
   std::vector<std::string> packets;
   base::ByteView rest = bytes;
   std::uint8_t sequence = 0;

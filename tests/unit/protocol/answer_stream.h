@@ -18,7 +18,7 @@ class AnswerStream {
     bool operator==(const Event&) const = default;
   };
 
-  AnswerStream(protocol::Expect expect, bool deprecate_eof) : tracker_{expect, deprecate_eof} {}
+  AnswerStream(protocol::Expect expect, bool deprecate_eof) : tracker_{expect, {.deprecate_eof = deprecate_eof}} {}
 
   /// Returns how many bytes it took: less than given once the answer is over or broken.
   std::size_t feed(base::ByteView in) {

@@ -36,6 +36,10 @@ char letter(Part part) {
       return 'P';
     case Part::text:
       return 't';
+    case Part::event:
+      return 'v';
+    case Part::progress:
+      return '%';
   }
   return '?';
 }
@@ -208,17 +212,17 @@ TEST_CASE("answers that break the protocol") {
 }
 
 TEST_CASE("a packet after the end, or for a statement without an answer, is malformed") {
-  ResponseTracker none{Expect::nothing, true};
+  ResponseTracker none{Expect::nothing, {.deprecate_eof = true}};
   CHECK(none.finished());
   CHECK(std::holds_alternative<Malformed>(none.head(0, 7)));
 }
 
 TEST_CASE("rows and ends are told apart by the length of the frame") {
-  ResponseTracker with{Expect::rows, true};
+  ResponseTracker with{Expect::rows, {.deprecate_eof = true}};
   CHECK(std::get<Verdict>(with.head(0xfe, max_frame)).part == Part::row);
   CHECK(std::get<Verdict>(with.head(0xfe, max_frame - 1)).part == Part::ok_of_result);
   CHECK(std::get<Verdict>(with.head(0xfb, 1)).part == Part::row);
-  ResponseTracker without{Expect::rows, false};
+  ResponseTracker without{Expect::rows, {}};
   CHECK(std::get<Verdict>(without.head(0xfe, 9)).part == Part::row);
   CHECK(std::get<Verdict>(without.head(0xfe, 8)).part == Part::eof);
   CHECK(std::get<Verdict>(without.head(0xfe, max_frame)).part == Part::row);
@@ -226,7 +230,7 @@ TEST_CASE("rows and ends are told apart by the length of the frame") {
 }
 
 TEST_CASE("a result that a routine's handler cut off ends with an EOF even where EOFs are deprecated") {
-  ResponseTracker tracker{Expect::query, true};
+  ResponseTracker tracker{Expect::query, {.deprecate_eof = true}};
   const auto take = [&](const std::vector<std::uint8_t>& payload) {
     const auto verdict = tracker.head(payload[0], static_cast<std::uint32_t>(payload.size()));
     REQUIRE(std::holds_alternative<Verdict>(verdict));
@@ -246,7 +250,7 @@ TEST_CASE("a result that a routine's handler cut off ends with an EOF even where
 }
 
 TEST_CASE("nothing that must be gathered is longer than a frame") {
-  ResponseTracker tracker{Expect::query, true};
+  ResponseTracker tracker{Expect::query, {.deprecate_eof = true}};
   CHECK(std::holds_alternative<Malformed>(tracker.head(0xff, max_frame)));
   CHECK(std::holds_alternative<Malformed>(tracker.head(0x00, max_frame)));
 }
@@ -278,7 +282,7 @@ TEST_CASE("what the tracker remembers") {
 }
 
 TEST_CASE("while the client owes its file nothing but an error may come") {
-  ResponseTracker tracker{Expect::query, true};
+  ResponseTracker tracker{Expect::query, {.deprecate_eof = true}};
   REQUIRE(std::get<Verdict>(tracker.head(0xfb, 3)).part == Part::local_infile);
   REQUIRE(std::holds_alternative<std::monostate>(tracker.end_of_packet({})));
   CHECK(tracker.awaiting_local_infile());
@@ -287,6 +291,52 @@ TEST_CASE("while the client owes its file nothing but an error may come") {
   tracker.local_infile_sent();
   CHECK_FALSE(tracker.awaiting_local_infile());
   CHECK(std::get<Verdict>(tracker.head(0x00, 7)).part == Part::ok);
+}
+
+TEST_CASE("a binary log streams until EOF or an error") {
+  ResponseTracker tracker{Expect::stream, {.deprecate_eof = true}};
+  for (const std::uint32_t length : {1U, 44U, max_frame}) {
+    CHECK(std::get<Verdict>(tracker.head(0x00, length)).part == Part::event);
+    REQUIRE(std::holds_alternative<std::monostate>(tracker.end_of_packet({})));
+    CHECK_FALSE(tracker.finished());
+  }
+  CHECK(std::holds_alternative<Malformed>(tracker.head(0x01, 9)));
+  ResponseTracker refused = tracker;
+  CHECK(std::get<Verdict>(tracker.head(0xfe, 5)).part == Part::eof);
+  REQUIRE(std::holds_alternative<std::monostate>(tracker.end_of_packet(test::hex("fe00000200"))));
+  CHECK(tracker.finished());
+  CHECK(std::get<Verdict>(refused.head(0xff, 9)).part == Part::err);
+  REQUIRE(std::holds_alternative<std::monostate>(refused.end_of_packet(test::hex("ffd404233432303030"))));
+  CHECK(refused.failed());
+}
+
+TEST_CASE("a progress report is no end") {
+  const auto report = test::hex("ffffff 01 01 02 f40100 05 73746167 65");
+  ResponseTracker tracker{Expect::query, {.deprecate_eof = true, .progress = true}};
+  CHECK(std::get<Verdict>(tracker.head(0xff, 14)).gather);
+  REQUIRE(std::holds_alternative<std::monostate>(tracker.end_of_packet(report)));
+  CHECK(tracker.part() == Part::progress);
+  CHECK_FALSE(tracker.finished());
+  CHECK(std::get<Verdict>(tracker.head(0x00, 7)).part == Part::ok);
+  // Who did not ask for it gets none.
+  ResponseTracker without{Expect::query, {.deprecate_eof = true}};
+  REQUIRE(std::holds_alternative<Verdict>(without.head(0xff, 14)));
+  CHECK(std::holds_alternative<Malformed>(without.end_of_packet(report)));
+}
+
+TEST_CASE("where metadata is optional a flag says whether definitions follow") {
+  ResponseTracker full{Expect::query, {.deprecate_eof = true, .optional_metadata = true}};
+  REQUIRE(std::holds_alternative<Verdict>(full.head(0x01, 2)));
+  REQUIRE(std::holds_alternative<std::monostate>(full.end_of_packet(test::hex("0101"))));
+  CHECK(std::get<Verdict>(full.head(0x03, 20)).part == Part::definition);
+  ResponseTracker none{Expect::query, {.deprecate_eof = true, .optional_metadata = true}};
+  REQUIRE(std::holds_alternative<Verdict>(none.head(0x01, 2)));
+  REQUIRE(std::holds_alternative<std::monostate>(none.end_of_packet(test::hex("0100"))));
+  CHECK(std::get<Verdict>(none.head(0x01, 2)).part == Part::row);
+  ResponseTracker prepared{Expect::prepare, {.deprecate_eof = true, .optional_metadata = true}};
+  CHECK(std::get<Verdict>(prepared.head(0x00, 13)).part == Part::prepare_ok);
+  REQUIRE(std::holds_alternative<std::monostate>(prepared.end_of_packet(test::hex("00 01000000 0100 0100 00 0000 00"))));
+  CHECK(prepared.finished());
 }
 
 }  // namespace

@@ -1,0 +1,102 @@
+#include "proxy/session/driver/killer.h"
+
+#include <algorithm>
+
+#include "proxy/base/log.h"
+#include "proxy/session/driver/commands.h"
+
+namespace wye::session {
+
+/// One connection, and the KILLs that wait for it or for their answers.
+class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink {
+ public:
+  Job(Killer& killer, topology::ServerId server, bool to_replica, protocol::AccountPtr account)
+      : killer_(killer), server_(server), to_replica_(to_replica), account_(std::move(account)) {}
+  ~Job() override {
+    killer_.pool_.cancel(*this);
+    if (backend_ == nullptr) return;
+    backend_->orphan(*this);
+    killer_.pool_.discard(*backend_);
+  }
+
+  bool serves(topology::ServerId server, const protocol::AccountPtr& account) const {
+    return !over_ && server_ == server && account_ == account;
+  }
+  void add(std::string sql) {
+    if (backend_ != nullptr) return submit(sql);
+    waiting_.push_back(std::move(sql));
+  }
+  void start() {
+    pool::Wanted wanted;
+    wanted.key.server = server_;
+    wanted.key.to_replica = to_replica_;
+    wanted.key.account = account_;
+    wanted.urgent = true;
+    if (auto* backend = killer_.pool_.acquire(wanted, *this)) on_backend_ready(*backend);
+  }
+
+  void on_backend_ready(pool::Backend& backend) override {
+    backend_ = &backend;
+    for (const auto& sql : std::exchange(waiting_, {})) submit(sql);
+  }
+  void on_backend_lost(pool::Backend& backend, const base::Error& error, bool) override {
+    killer_.pool_.forget(backend);
+    backend_ = nullptr;
+    log::info("kill_failed", {{"server", backend.server_name()}, {"error", error.message}});
+    end();
+  }
+  void on_backend_drained(pool::Backend&) override {}
+  void on_raw(base::ByteView) override {}
+  // "Unknown thread id": it ended meanwhile, which is just as well.
+  void on_packet(protocol::Part, std::uint8_t, base::ByteView, const protocol::ResponseTracker&) override {}
+  void on_end(const protocol::ResponseTracker&) override {
+    if (--left_ > 0) return;
+    killer_.pool_.release(*std::exchange(backend_, nullptr));
+    end();
+  }
+  void on_lost(const base::Error&) override {}  // on_backend_lost() follows
+
+ private:
+  void submit(const std::string& sql) {
+    ++left_;
+    backend_->submit(*this, protocol::Expect::query, backend_->command(com_query, sql));
+  }
+  void end() {
+    over_ = true;
+    killer_.finished(this);
+  }
+  Killer& killer_;
+  topology::ServerId server_;
+  bool to_replica_;
+  protocol::AccountPtr account_;
+  std::vector<std::string> waiting_;
+  pool::Backend* backend_ = nullptr;
+  unsigned left_ = 0;  // answers
+  bool over_ = false;
+};
+
+Killer::Killer(net::Loop& loop, pool::Pool& pool) : loop_(loop), pool_(pool) {}
+
+Killer::~Killer() = default;
+
+void Killer::kill(const pool::Backend& victim, bool query) {
+  const auto& key = victim.key();
+  std::string sql = (query ? "KILL QUERY " : "KILL ") + std::to_string(victim.thread_id());
+  const auto it =
+      std::find_if(jobs_.begin(), jobs_.end(), [&](const auto& job) { return job->serves(key.server, key.account); });
+  if (it != jobs_.end()) return (*it)->add(std::move(sql));
+  jobs_.push_back(std::make_unique<Job>(*this, key.server, key.to_replica, key.account));
+  Job& job = *jobs_.back();
+  job.add(std::move(sql));
+  job.start();
+}
+
+void Killer::finished(Job* job) {
+  const auto it = std::find_if(jobs_.begin(), jobs_.end(), [&](const auto& j) { return j.get() == job; });
+  if (it == jobs_.end()) return;
+  // It is on the call stack.
+  loop_.defer([gone = std::shared_ptr<Job>(std::move(*it))] {});
+  jobs_.erase(it);
+}
+
+}  // namespace wye::session

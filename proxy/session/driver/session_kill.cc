@@ -1,0 +1,121 @@
+#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/commands.h"
+#include "proxy/session/driver/session.h"
+#include "proxy/sql/connection_id.h"
+
+// KILL with an id that wye gave (routing.md 3). Whether it is allowed decides the primary, with its own rules and words:
+// it is asked to kill the connection that the victim's session has there. What runs elsewhere the victim's own worker
+// ends then.
+namespace wye::session {
+
+namespace {
+
+constexpr std::uint32_t first_own_id = 0x80000000;
+
+base::Error unknown_thread(std::uint64_t id) {
+  return {1094, "HY000", "Unknown thread id: " + std::to_string(id)};
+}
+
+}  // namespace
+
+/// The command is a KILL of a session of wye's: kill_ is set.
+bool Session::is_own_kill() {
+  if (command_[4] == com_process_kill) {
+    protocol::Reader in{command_payload()};
+    in.skip(1);
+    const std::uint32_t id = in.u32();
+    if (in.ok() && id >= first_own_id) kill_ = Kill{id, false, 0};
+  } else if (const auto parsed = sql::parse_kill(command_text(), dialect());
+             parsed && !parsed->of_query && parsed->id >= first_own_id && parsed->id <= UINT32_MAX) {
+    kill_ = Kill{static_cast<std::uint32_t>(parsed->id), parsed->query, 0};
+  }
+  return kill_.has_value();
+}
+
+void Session::ask_kill_target() {
+  become(Asking{});
+  context_.ask_kill_target(kill_->session, id_);
+}
+
+KillTarget Session::kill_target() const {
+  if (std::holds_alternative<LoggingIn>(state_) || std::holds_alternative<Closed>(state_) || account_ == nullptr)
+    return {};
+  KillTarget target{true, account_->user, std::nullopt};
+  for (const auto* backend : held_) {
+    if (is_primary(backend->key().server)) target.primary_thread = backend->thread_id();
+  }
+  return target;
+}
+
+void Session::on_kill_target(const KillTarget& target) {
+  if (!std::holds_alternative<Asking>(state_) || !kill_) return;
+  if (!target.found) {
+    fail(unknown_thread(kill_->session));
+    return finish(true);
+  }
+  if (target.primary_thread) return kill_through(*target.primary_thread);
+  // Without the primary there is nobody to ask: one's own sessions only.
+  if (account_->user != target.user) {
+    fail({1095, "HY000", "You are not owner of thread " + std::to_string(kill_->session)});
+    return finish(true);
+  }
+  done();
+  kill_answered(false);
+}
+
+/// The same statement, with the number that the primary knows.
+void Session::kill_through(std::uint32_t thread_id) {
+  kill_->thread = thread_id;
+  std::string text;
+  if (command_[4] == com_process_kill) {
+    for (int i = 0; i < 4; ++i) text += static_cast<char>(thread_id >> (8 * i));
+  } else if (const auto parsed = sql::parse_kill(command_text(), dialect())) {
+    text = command_text();
+    text.replace(parsed->id_begin, parsed->id_end - parsed->id_begin, std::to_string(thread_id));
+  }
+  command_.resize(text_at_);
+  base::append(command_, base::bytes_of(text));
+  protocol::write_head(command_.data(), {static_cast<std::uint32_t>(command_.size() - protocol::header_size), 0});
+  expect_ = command_[4] == com_process_kill ? protocol::Expect::ok_or_err : protocol::Expect::query;
+  run_on_primary(routing::Reason::server_state);
+}
+
+/// The primary's words, with the number that the client knows.
+base::Bytes Session::with_client_id(const protocol::ErrInfo& err) const {
+  std::string message(err.message);
+  const std::string theirs = std::to_string(kill_->thread);
+  if (const auto at = message.find(theirs); at != std::string::npos)
+    message.replace(at, theirs.size(), std::to_string(kill_->session));
+  base::Bytes payload;
+  protocol::write_err(payload, {err.code, err.state, message});
+  return payload;
+}
+
+void Session::kill_answered(bool refused) {
+  const Kill kill = *kill_;
+  const bool self = kill.session == id_;
+  finish(refused);
+  if (!refused && !self) context_.kill(kill.session, kill.query);
+  if (self && !kill.query && !std::holds_alternative<Closed>(state_)) close_when_sent();
+}
+
+/// KILL QUERY, where the primary has nothing to end: a read on a replica, or a statement that waits in wye.
+void Session::interrupt() {
+  const bool waits = std::holds_alternative<Holding>(state_) || std::holds_alternative<Acquiring>(state_);
+  if (waits) {
+    context_.pool.cancel(*this);
+    fail({1317, "70100", "Query execution was interrupted"});
+    return finish(true);
+  }
+  auto* backend = std::holds_alternative<Relaying>(state_) ? held(server_) : nullptr;
+  if (backend != nullptr && !is_primary(server_)) context_.killer.kill(*backend, true);
+}
+
+/// The client is gone. Servers notice that when they write; a statement that computes or waits would go on.
+void Session::end_running_statements() {
+  for (const auto* backend : held_) {
+    if (backend->in_flight() > 0 && !backend->dead()) context_.killer.kill(*backend, false);
+  }
+}
+
+}  // namespace wye::session

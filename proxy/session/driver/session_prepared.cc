@@ -1,0 +1,169 @@
+#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/commands.h"
+#include "proxy/session/driver/session.h"
+
+// Binary prepared statements: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase_ps.html
+namespace wye::session {
+
+namespace {
+
+constexpr std::size_t prepare_limit = std::size_t{16} << 20;
+
+}  // namespace
+
+void Session::prepare() {
+  if (!upload_.complete() || command_.size() > prepare_limit)
+    return protocol_error(metrics::ProtocolError::oversized,
+                          {1153, "08S01", "A statement to prepare may have 16 MiB at most"});
+  if (transaction_is_broken()) return;
+  if (prepared_.size() >= PreparedStatements::most)
+    return fail({1461, "42000",
+                 "Can't create more than max_prepared_stmt_count statements (current value: " +
+                     std::to_string(PreparedStatements::most) + ")"});
+  statement_ = &prepared_.add(std::string(command_text()));
+  statement_->schema = session_.schema;
+  statement_->facts = facts_ = sql::classify(statement_->text, dialect());
+  if (facts_.has(sql::fx_connection_id)) {
+    put_own_connection_id(statement_->text);
+    statement_->facts = facts_ = sql::classify(statement_->text, dialect());
+    command_.resize(text_at_);
+    base::append(command_, base::bytes_of(statement_->text));
+    protocol::write_head(command_.data(), {static_cast<std::uint32_t>(command_.size() - protocol::header_size), 0});
+  }
+  expect_ = protocol::Expect::prepare;
+  route_and_run();
+}
+
+void Session::execute() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  statement_ = in.ok() ? prepared_.find(id) : nullptr;
+  if (statement_ == nullptr)
+    return fail({1243, "HY000",
+                 "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_execute"});
+  if (!note_types(command_payload(), *statement_, query_attributes())) {
+    context_.metrics.protocol_errors[metrics::ProtocolError::malformed].add();
+    const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+    return fail({1210, "HY000",
+                 std::string("Incorrect arguments to ") + (mariadb ? "mysqld_stmt_execute" : "COM_STMT_EXECUTE")});
+  }
+  facts_ = statement_->facts;
+  if (transaction_is_broken()) return;
+  note_statement();
+  constexpr std::uint8_t cursor = 0x07;  // its type; above it, PARAMETER_COUNT_AVAILABLE
+  if (command_[4] == com_stmt_bulk_execute) {
+    facts_.replica_ok = false;
+    facts_.effects |= sql::fx_may_commit_unreported;
+  } else if ((in.u8() & cursor) != 0) {
+    facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
+  }
+  expect_ = protocol::Expect::query;
+  if (statement_->lost) {
+    fail(*statement_->lost);
+    statement_->lost.reset();
+    return;
+  }
+  if (statement_->fixed) return execute_with_long_data();
+  route_and_run();
+}
+
+/// Parameters were sent ahead: the statement runs where they are, or not at all.
+void Session::execute_with_long_data() {
+  const auto there = *statement_->fixed;
+  statement_->fixed.reset();
+  whole_ = false;
+  auto* backend = held(there);
+  if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
+    return fail({2013, "HY000", "The parameter data sent ahead was lost with the connection to " + server(there).name});
+  reason_ = is_primary(there) ? routing::Reason::write : routing::Reason::replica_read;
+  obtain(there);
+}
+
+/// The command as this server knows the statement: with its own id, and with the parameters' types if it has not seen
+/// them. Empty: malformed.
+base::Bytes Session::execute_frame(pool::Backend& backend) {
+  auto& there = backend.state().prepared[statement_->key];
+  const auto head = protocol::read_head(command_.data());
+  base::Bytes framed(protocol::header_size);
+  if (command_[4] != com_stmt_execute && command_[4] != com_stmt_bulk_execute) {
+    framed.assign(command_.begin(), command_.end());
+    for (int i = 0; i < 4; ++i)
+      framed[protocol::header_size + 1 + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(there.id >> (8 * i));
+    return framed;
+  }
+  const auto rewritten = rewrite_execute(command_payload(), *statement_, there, query_attributes());
+  const auto grown = rewritten ? rewritten->prefix.size() - command_payload().size() : 0;
+  const auto length = head.length + grown;
+  // A payload that would need another frame: nobody binds 16 MB without naming the types.
+  if (!rewritten || length > protocol::max_frame || (grown > 0 && length == protocol::max_frame)) return {};
+  protocol::write_head(framed.data(), {static_cast<std::uint32_t>(length), 0});
+  base::append(framed, rewritten->prefix);
+  return framed;
+}
+
+void Session::long_data() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  statement_ = prepared_.find(in.u32());
+  if (!in.ok() || statement_ == nullptr) return;  // this command has no answer, so no error either
+  facts_ = statement_->facts;
+  expect_ = protocol::Expect::nothing;
+  if (statement_->fixed) return obtain(*statement_->fixed);
+  route_and_run();
+}
+
+void Session::close_statement() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  const auto* statement = in.ok() ? prepared_.find(id) : nullptr;
+  if (statement == nullptr) return;
+  for (auto* backend : held_) {
+    auto& there = backend->state().prepared;
+    const auto it = there.find(statement->key);
+    if (it == there.end()) continue;
+    base::Bytes payload{com_stmt_close}, framed;
+    protocol::put_u32(payload, it->second.id);
+    protocol::write_packet(framed, 0, payload);
+    backend->submit(ahead_, protocol::Expect::nothing, framed);
+    there.erase(it);
+  }
+  prepared_.remove(id);
+}
+
+void Session::reset_statement() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  statement_ = in.ok() ? prepared_.find(id) : nullptr;
+  if (statement_ == nullptr)
+    return fail(
+        {1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_reset"});
+  const auto where = statement_->fixed ? statement_->fixed : statement_->last;
+  statement_->fixed.reset();
+  auto* backend = where ? held(*where) : nullptr;
+  if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
+    return done();  // nothing there to reset
+  expect_ = protocol::Expect::ok_or_err;
+  obtain(*where);
+}
+
+/// Rows of an open cursor: they are where the EXECUTE opened it.
+void Session::fetch() {
+  protocol::Reader in{command_payload()};
+  in.skip(1);
+  const std::uint32_t id = in.u32();
+  statement_ = in.ok() ? prepared_.find(id) : nullptr;
+  auto* backend = statement_ != nullptr && statement_->last ? held(*statement_->last) : nullptr;
+  if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
+    return fail(
+        {1243, "HY000", "Unknown prepared statement handler (" + std::to_string(id) + ") given to mysqld_stmt_fetch"});
+  facts_ = statement_->facts;
+  expect_ = protocol::Expect::rows;
+  whole_ = false;
+  reason_ = routing::Reason::pinned;
+  obtain(*statement_->last);
+}
+
+}  // namespace wye::session
