@@ -16,15 +16,16 @@ from sandbox import Sandbox, ServerError
 
 class Commands(Connection):
     def command(self, payload, end='one'):
-        """The answer's packets: one; or up to the first OK, EOF or ERR; or none."""
+        """The answer's packets: one; or up to the EOF or ERR; or up to that behind the rows; or none."""
         self._seq = 0
         self._write(payload)
-        packets = []
+        packets, ends = [], 2 if end == 'rows' else 1
         while end != 'none':
             head = self._exactly(4)
             packet = self._exactly(int.from_bytes(head[:3], 'little'))
             packets.append((head[3], packet))
-            if end == 'one' or packet[:1] == b'\xff' or (packet[:1] == b'\xfe' and len(packet) < 9):
+            ends -= packet[:1] == b'\xfe' and len(packet) < 9
+            if end == 'one' or packet[:1] == b'\xff' or ends == 0:
                 break
         return packets
 
@@ -62,7 +63,7 @@ CASES = {
     'query, blank': (b'\x03   ', 'one'),
     'query, comment': (b'\x03-- nothing', 'one'),
     'query, syntax': (b'\x03SELEC 1', 'one'),
-    'query, NUL': (b"\x03SELECT 'a\0b'", 'end'),
+    'query, NUL': (b"\x03SELECT 'a\0b'", 'rows'),
     'prepare, syntax': (b'\x16SELEC 1', 'one'),
     'prepare, empty': (b'\x16', 'one'),
     **{f'unknown 0x{number:02x}': (bytes([number]), 'one')
@@ -78,7 +79,7 @@ def commands(box):
         for port in (box.primary.port, box.wye.port):
             with Commands('127.0.0.1', port, 'app', 'sandbox-app', 'shop') as c:
                 answers.append(shown(c.command(payload, end)))
-                assert c.query('SELECT 5').rows == [('5',)]
+                assert c.query('SELECT 5').rows == [('5',)], name
         assert answers[0] == answers[1], f'{name}\n direct {answers[0]}\n wye    {answers[1]}'
 
 
@@ -125,7 +126,7 @@ def long_data(box):
                 c.command(b'\x18' + id_ + b'\0\0' + piece, 'none')
             c.command(b'\x18' + id_ + b'\1\0' + b'z' * 3, 'none')
             execute = b'\x17' + id_ + b'\0\x01\0\0\0' + b'\0\x01\xfd\0\xfd\0'
-            said = [c.command(execute, 'end'), c.command(b'\x1a' + id_), c.command(execute + b'\x01a\x02bc', 'end')]
+            said = [c.command(execute, 'rows'), c.command(b'\x1a' + id_), c.command(execute + b'\x01a\x02bc', 'rows')]
             answers.append('\n'.join(shown(packets) for packets in said))
     trouble = differences(*answers)
     assert not trouble, trouble

@@ -69,6 +69,7 @@ def read_on_a_replica_is_killed_there(box):
     """The statement above did run on a replica: otherwise the test shows nothing."""
     with client(box) as a, client(box) as killer:
         mine = number(a)
+        wait_until(lambda: a.query('EXPLAIN ROUTE SELECT * FROM shop.one').rows[0][1] == 'replica', 15, 'reads to go to replicas')
         thread = threading.Thread(target=lambda: _quietly(a, LONG['read with a table']))
         thread.start()
         wait_until(lambda: running(box), 15, 'the statement to run')

@@ -129,6 +129,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void reset_statement();
   void fetch();
   base::Bytes execute_frame(pool::Backend& backend);
+  base::Error unknown_statement(std::uint32_t id, const char* command) const;
   // session_kill.cc
   bool is_own_kill();
   void ask_kill_target();

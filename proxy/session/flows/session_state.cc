@@ -108,13 +108,13 @@ bool is_collation(std::string_view variable) {
 void SessionState::note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary) {
   if (facts == nullptr) return;  // a login's: the collation is what the client named in its handshake
   for (const Pair& pair : pairs) {
-    bool charset = false, collation = false;
+    bool charset = false, own_collation = false;
     protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
       if (item.type != protocol::TrackerType::system_variable) return;
       charset = charset || item.name == pair.charset;
-      collation = collation || item.name == pair.collation;
+      own_collation = own_collation || item.name == pair.collation;
     });
-    if (!charset || collation) continue;
+    if (!charset || own_collation) continue;
     const bool names = pair.charset == "character_set_connection";
     set_variable(pair.collation, names ? facts->collation : std::string_view{}, from_primary);
     if (names && facts->kind != sql::Kind::set) pin(Pin::untracked_setting);  // inside a routine: not seen
