@@ -1,9 +1,11 @@
 #include "proxy/cli/run.h"
 
 #include <netdb.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -215,6 +217,10 @@ int Program::start() {
   shared_.monitor = std::make_shared<protocol::Account>(config_.monitor.user, protocol::Account::Kind::clear,
                                                         config_.monitor.password);
   shared_.attributes = {{"_client_name", "wye"}, {"_client_version", version}, {"program_name", "wye"}};
+  if (const auto* me = ::getpwuid(::geteuid()); me != nullptr) shared_.system_user = me->pw_name;
+  for (const auto& user : config_.accounts.users)
+    shared_.listed.emplace(
+        user.user, std::make_shared<protocol::Account>(user.user, protocol::Account::Kind::clear, user.password));
   if (const int r = make_keys(); r != 0) return r;
   if (const auto known = manager::load_last_known(config_.state)) {
     shared_.last_known = known->version;

@@ -183,18 +183,21 @@ void read_accounts(Map& root, Config& c) {
   if (!node) return;
   Map m{root.report(), *node, "accounts"};
   m.choice("source", c.accounts.source, {"servers", "file"});
+  std::set<std::string> seen;
   m.each("users", [&](const YAML::Node& n, const std::string& path) {
     Map u{root.report(), n, path};
     Login login;
     if (n.IsMap() && !u.text("name", login.user)) u.missing("name", "");
     if (n.IsMap() && !u.secret("password", login.password)) u.missing("password", "or password_file");
+    if (u.has("name") && !seen.insert(login.user).second) u.mistake("name", "is there twice");
     u.finish();
     c.accounts.users.push_back(std::move(login));
   });
   const bool users = m.has("users");
   if (c.accounts.source == "file" && !users) m.missing("users", "source: file needs them");
   if (c.accounts.source == "servers" && users) m.mistake("users", "only with source: file");
-  if (c.accounts.source == "file") m.no_effect_yet("source");
+  if (c.accounts.source == "file" && users && c.accounts.users.empty())
+    m.mistake("users", "needs at least one account");
   m.finish();
 }
 

@@ -14,15 +14,26 @@ class Settings final : public ResponseSink {
  public:
   explicit Settings(Backend& backend) : backend_(backend) {}
   void on_raw(ByteView) override {}
-  void on_packet(Part, std::uint8_t, ByteView, const ResponseTracker&) override {}
+  void on_packet(Part part, std::uint8_t, ByteView payload, const ResponseTracker&) override {
+    if (part != Part::err) return;
+    const auto parsed = protocol::parse_err(payload);
+    const auto* err = std::get_if<protocol::ErrInfo>(&parsed);
+    expired_ = err != nullptr && err->code == 1820;
+  }
   void on_end(const ResponseTracker& tracker) override {
-    if (tracker.failed()) backend_.on_closed("the server refused wye's session settings");
+    // An expired password lets nothing run but its change: the settings go ahead of what comes after that.
+    if (expired_) {
+      backend_.settings_lost();
+    } else if (tracker.failed()) {
+      backend_.on_closed("the server refused wye's session settings");
+    }
     delete this;
   }
   void on_lost(const Error&) override { delete this; }
 
  private:
   Backend& backend_;
+  bool expired_ = false;
 };
 
 class Dropped final : public ResponseSink {

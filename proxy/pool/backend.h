@@ -77,7 +77,10 @@ struct BackendOptions {
   enum class Tls : std::uint8_t { off, preferred, required, verify } tls = Tls::preferred;
   net::TlsContext tls_context;
   std::shared_ptr<net::TlsSession> tls_session;  // of this server; the pool fills it in
-  protocol::Attributes attributes;               // wye's own
+  protocol::Attributes attributes{};             // wye's own
+  /// wye's own account: the only one that may log in by who wye is on a Unix socket (auth_socket, unix_socket).
+  const protocol::Account* own = nullptr;
+  std::string system_user{};  // the operating system's name for wye's process
 };
 
 /// One connection to a server: its login, its queue of statements in flight, and the cutting of its answer stream. One
@@ -137,6 +140,8 @@ class Backend final : public net::StreamOwner {
   std::uint8_t last_sequence() const {
     return static_cast<std::uint8_t>(in_frame_ && verdict_.gather ? sequence_ - 1 : sequence_);
   }
+  /// The account has more than one way to log in (MariaDB's OR), and the server tried them in turn.
+  bool asked_for_several_plugins() const { return switches_ > 1; }
   std::uint16_t login_status() const { return login_status_; }
   const std::string& server_name() const { return server_name_; }
 
@@ -162,7 +167,10 @@ class Backend final : public net::StreamOwner {
   void on_auth_packet(const protocol::Packet& packet);
   void on_auth_more(const protocol::Packet& packet);
   void on_auth_switch(const protocol::Packet& packet);
-  bool answer_plugin(const std::string& plugin, Bytes& to) const;
+  bool answer_plugin(ByteView data, Bytes& to) const;
+  Error no_answer() const;
+  bool trusted_by_socket() const;
+  bool private_way() const { return stream_->secure() || !address_.path.empty(); }
   void send_login_packet(std::uint8_t sequence, ByteView payload, bool secret);
   // backend.cc
   void prologue();
@@ -208,6 +216,7 @@ class Backend final : public net::StreamOwner {
   protocol::Greeting greeting_;
   protocol::Nonce nonce_{};
   std::string plugin_;
+  unsigned switches_ = 0;  // AuthSwitch requests
   // cutting
   std::uint8_t partial_[5] = {};
   std::size_t partial_size_ = 0;

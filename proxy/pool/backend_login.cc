@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "proxy/pool/backend.h"
+#include "proxy/protocol/ed25519.h"
 
 // The connection phase towards a server, wye being the client.
 namespace wye::pool {
@@ -100,49 +101,75 @@ bool Backend::lacks_what_the_client_has() const {
          (key_.mariadb_flags & mariadb_layout & ~greeting_.mariadb_capabilities) != 0;
 }
 
-/// The first answer to a plugin's nonce. False: wye can't speak this plugin with what it knows of the account.
-bool Backend::answer_plugin(const std::string& plugin, Bytes& to) const {
+/// The first answer to the plugin's data. False: wye can't speak this plugin with what it knows of the account.
+bool Backend::answer_plugin(ByteView data, Bytes& to) const {
   const Account& account = *key_.account;
   const auto secret = account.secret.view();
-  if (account.kind == Account::Kind::clear && secret.empty()) {
-    return true;  // an empty password is an empty answer in every plugin
-  }
-  if (plugin == "mysql_native_password") {
+  const bool clear = account.kind == Account::Kind::clear;
+  if (clear && secret.empty()) return true;  // an empty password is an empty answer in every plugin
+  if (plugin_ == "mysql_native_password") {
     protocol::Sha1 stage1;
-    if (account.kind == Account::Kind::native_stage1) {
-      std::copy(secret.begin(), secret.end(), stage1.begin());
-    } else {
+    if (clear) {
       stage1 = protocol::native_stage1(secret);
+    } else {
+      std::copy(secret.begin(), secret.end(), stage1.begin());
     }
     const auto scramble = protocol::native_scramble(stage1, nonce_);
     protocol::wipe(stage1.data(), stage1.size());
     to.assign(scramble.begin(), scramble.end());
     return true;
   }
-  if (plugin == "mysql_old_password") {  // of before 4.1: nobody gets in, but the server says why after an answer
+  if (plugin_ == "mysql_old_password") {  // of before 4.1: nobody gets in, but the server says why after an answer
     base::append(to, base::bytes_of("--------"));
     to.push_back(0);
     return true;
   }
-  if (account.kind != Account::Kind::clear) return false;
-  if (plugin == "caching_sha2_password") {
+  if (plugin_ == "client_ed25519" && data.size() >= protocol::ed25519_nonce_size) {
+    // Without the password a signature that fits nothing: of several plugins of an account (OR), MariaDB asks for the
+    // next one then.
+    const auto signature =
+        protocol::ed25519_sign(clear ? secret : std::string_view("\0", 1), data.first(protocol::ed25519_nonce_size));
+    to.assign(signature.begin(), signature.end());
+    return true;
+  }
+  if (!clear) return false;
+  if (plugin_ == "caching_sha2_password") {
     const auto scramble = protocol::sha2_scramble(secret, nonce_);
     to.assign(scramble.begin(), scramble.end());
     return true;
   }
   // MySQL asks unknown users for a random plugin, also sha256_password: its own words of refusal come only after an
   // answer.
-  const bool private_way = stream_->secure() || !address_.path.empty();
-  if (plugin == "sha256_password" && !private_way) {
+  if (plugin_ == "sha256_password" && !private_way()) {
     to.push_back(0x01);  // asks for its public key
     return true;
   }
-  if (plugin == "mysql_clear_password" ? private_way : plugin == "sha256_password") {
-    base::append(to, base::bytes_of(secret));
+  if (plugin_ == "sha256_password" || ((plugin_ == "mysql_clear_password" || plugin_ == "dialog") && private_way())) {
+    base::append(to, base::bytes_of(secret));  // dialog: PAM's first question, which is for the password
     to.push_back(0);
     return true;
   }
   return false;
+}
+
+/// Why answer_plugin() had none, and what helps.
+Error Backend::no_answer() const {
+  std::string why = "wye does not speak the authentication plugin '" + plugin_ + "' of server " + server_name_;
+  if (plugin_ == "mysql_clear_password" || plugin_ == "dialog") {
+    why = "server " + server_name_ + " asks for the password in clear text ('" + plugin_ +
+          "'), which wye sends over TLS only: see backend.tls";
+  } else if (key_.account->kind != Account::Kind::clear) {
+    why = "server " + server_name_ + " asks for the plugin '" + plugin_ +
+          "', for which wye needs the password itself, and mysql_native_password did not tell it: connect with a "
+          "client that speaks caching_sha2_password";
+  }
+  return Error{1251, "08004", std::move(why)};
+}
+
+/// Over a Unix socket a server may let wye in for being who it is, without a password: that says nothing of the client.
+bool Backend::trusted_by_socket() const {
+  return !address_.path.empty() && key_.account.get() != options_.own &&
+         (switches_ == 0 || key_.account->user == options_.system_user);
 }
 
 void Backend::send_login() {
@@ -153,11 +180,13 @@ void Backend::send_login() {
   login.mariadb_capabilities = key_.mariadb_flags & greeting_.mariadb_capabilities;
   login.user = key_.account->user;
   login.schema = schema_;
+  // No plugin at all: the server must ask for the account's own, unless that one needs no answer (see
+  // trusted_by_socket()).
+  if (!address_.path.empty()) plugin_ = "none";
   login.plugin = plugin_;
   const bool passed = key_.passed != nullptr && key_.passed->attributes;
   login.attributes = passed ? *key_.passed->attributes : options_.attributes;
-  if (!answer_plugin(plugin_, login.auth))
-    login.auth.clear();  // the server will ask to switch to the account's own plugin
+  if (!answer_plugin({}, login.auth)) login.auth.clear();  // the server will ask to switch to the account's own plugin
   Bytes bytes;
   protocol::write_login(bytes, login);
   send_login_packet(stream_->secure() ? 2 : 1, bytes, true);
@@ -178,6 +207,11 @@ void Backend::on_auth_packet(const protocol::Packet& packet) {
       const auto parsed = protocol::parse_ok(packet.payload, (capabilities_ & protocol::cap::session_track) != 0);
       const auto* ok = std::get_if<protocol::OkInfo>(&parsed);
       if (ok == nullptr) return malformed("malformed OK packet at login");
+      if (trusted_by_socket())
+        return lost(Error{1698, "28000",
+                          "Access denied for user '" + key_.account->user + "': server " + server_name_ +
+                              " trusts the operating system's user that wye runs as, not the client"},
+                    true);
       login_status_ = ok->status;
       phase_ = Phase::ready;
       state_.schema = schema_;
@@ -189,6 +223,13 @@ void Backend::on_auth_packet(const protocol::Packet& packet) {
       return on_auth_more(packet);
     case 0xfe:
       return on_auth_switch(packet);
+    case 0x02:  // AuthNextFactor; or a second question of PAM
+    case 0x04:
+      return lost(Error{1251, "08004",
+                        "server " + server_name_ +
+                            " asks for more than a password, which wye can't pass on: use an "
+                            "account with one factor"},
+                  true);
     default:
       return malformed("unexpected packet at login");
   }
@@ -201,9 +242,8 @@ void Backend::on_auth_switch(const protocol::Packet& packet) {
   plugin_ = request.plugin;
   if (request.data.size() >= nonce_.size()) std::copy_n(request.data.begin(), nonce_.size(), nonce_.begin());
   Bytes answer;
-  if (!answer_plugin(plugin_, answer))
-    return lost(Error{1045, "28000", "wye can't log in with the plugin '" + plugin_ + "' on the client's behalf"},
-                true);
+  ++switches_;
+  if (!answer_plugin(request.data, answer)) return lost(no_answer(), true);
   send_login_packet(static_cast<std::uint8_t>(packet.sequence + 1), answer, true);
   protocol::wipe(answer);
 }
@@ -217,7 +257,7 @@ void Backend::on_auth_more(const protocol::Packet& packet) {
     return malformed("unexpected authentication data");
   if (data.size() == 1 && data[0] == 0x03) return;  // fast path: OK follows
   if (data.size() == 1 && data[0] == 0x04) {        // full authentication
-    if (stream_->secure() || !address_.path.empty()) {
+    if (private_way()) {
       Bytes clear(secret.begin(), secret.end());
       clear.push_back(0);
       send_login_packet(next, clear, true);

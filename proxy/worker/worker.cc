@@ -18,7 +18,9 @@ pool::BackendOptions backend_options(const Shared& shared) {
                                    : To::verify,
           shared.backend_tls,
           {},
-          shared.attributes};
+          shared.attributes,
+          shared.monitor.get(),
+          shared.system_user};
 }
 
 }  // namespace
@@ -54,7 +56,8 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              {},
                              shared.first,
                              shared.last_known,
-                             !shared.last_known.text.empty()}));
+                             !shared.last_known.text.empty(),
+                             shared.config.accounts.source == "file" ? &shared.listed : nullptr}));
   }
   pool_.set_topology(shared.first);
 }

@@ -27,7 +27,9 @@ struct Shared {
   net::TlsContext backend_tls;
   std::vector<protocol::Networks> trusted_proxies;  // one per config.listen
   protocol::Attributes attributes;                  // wye's own, towards the servers
+  std::string system_user;                          // whose process this is
   protocol::AccountPtr monitor;
+  session::ListedAccounts listed;                   // with accounts.source: file
   topology::Version last_known;                     // how to greet clients before a primary has been seen
   std::shared_ptr<const topology::Topology> first;  // what the manager knows at the start
 };

@@ -28,6 +28,7 @@ OWNERS = [  # (included header, rooms that may)
     (r'openssl/(ssl|x509)', {'proxy/net'}),
     (r'openssl/', {'proxy/net', 'proxy/protocol'}),
     (r'(zlib|zstd)\.h', {'proxy/protocol'}),
+    (r'sodium', {'proxy/protocol'}),
     (r'yaml-cpp/', {'proxy/config'}),
     (r'(mysql|mariadb)/|mysql\.h|errmsg\.h|mysqld_error\.h', {'replication/server'}),
     (r'prometheus/', {'proxy/metrics'}),

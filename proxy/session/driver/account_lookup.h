@@ -9,8 +9,8 @@
 
 namespace wye::session {
 
-/// Reads an account's rows from the primary's mysql.user with the monitor's account: what mysql_native_password needs.
-/// One question; destroying it gives up.
+/// Reads the rows of an account's name from the primary's mysql.user with the monitor's account: what
+/// mysql_native_password needs, and whether TLS is required. One question; destroying it gives up.
 class AccountLookup final : public pool::BackendHolder {
  public:
   using Rows = std::optional<std::vector<AccountRow>>;

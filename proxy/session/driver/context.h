@@ -40,6 +40,9 @@ class Accounts {
   std::unordered_map<std::string, std::weak_ptr<const protocol::Account>> known_;
 };
 
+/// accounts.source: file. Const once made; shared by all workers.
+using ListedAccounts = std::unordered_map<std::string, AccountPtr>;
+
 /// What all sessions of one worker share. Owned by the worker; outlives its sessions.
 struct Context {
   net::Loop& loop;
@@ -61,7 +64,8 @@ struct Context {
   Accounts accounts;
   std::shared_ptr<const topology::Topology> topology;  // never null; replaced between callbacks only
   topology::Version greeting_version;                  // the primary's, else the last known
-  bool greeting_known;  // false: not even the last known; clients wait for their greeting
+  bool greeting_known;                     // false: not even the last known; clients wait for their greeting
+  const ListedAccounts* listed = nullptr;  // nullptr: the servers' accounts log in
 };
 
 }  // namespace wye::session

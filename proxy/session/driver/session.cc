@@ -145,7 +145,8 @@ void Session::on_bytes(std::span<std::uint8_t> bytes) {
   in_.append(bytes);
   if (std::holds_alternative<LoggingIn>(state_)) {
     login_bytes();
-    base::Bytes().swap(command_);  // nothing of a login stays behind
+    protocol::wipe(bytes.data(), bytes.size());  // nothing of a login stays behind, also not in the loop's memory
+    base::Bytes().swap(command_);
     return;
   }
   if (!upload_.complete()) return pump_upload();

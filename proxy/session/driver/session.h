@@ -103,7 +103,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   std::optional<topology::ServerId> login_server() const;
   void logged_in(pool::Backend& backend);
   void refuse_login(const base::Error& error, metrics::LoginFailure why);
-  void login_failed_at_server(const base::Error& error);
+  void login_failed_at_server(const base::Error& error, bool several_plugins);
   void change_user();
   // session_commands.cc
   void next_command();

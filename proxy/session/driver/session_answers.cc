@@ -65,6 +65,10 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         spoiled_ = Spoiled::read_only_replica;  // a write after all, and proof that nothing changed
         return;
       }
+      if (err->code == 1820 && !is_primary(server_) && !was_in_transaction_ && can_run_again()) {
+        spoiled_ = Spoiled::expired_on_replica;  // the password may have been changed meanwhile, on the primary
+        return;
+      }
       note_error(*err);
       if (kill_) {
         renumbered = with_client_id(*err);
@@ -160,7 +164,7 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
   auto* backend = held(server_);
   if (spoiled_ == Spoiled::read_only_replica)
     return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
-  if (spoiled_ == Spoiled::replay_failed) {
+  if (spoiled_ == Spoiled::replay_failed || spoiled_ == Spoiled::expired_on_replica) {
     session_.pin(Pin::replay_failed);
     return run_again(routing::Reason::pinned, metrics::Retry::reprepare);
   }
@@ -245,7 +249,7 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
   context_.metrics.server(backend.key().server).errors[kind].add();
   if (auto* login = std::get_if<LoggingIn>(&state_); login != nullptr && held(backend.key().server) != &backend) {
     if (!login->verifying) return;
-    if (server_said_so) return login_failed_at_server(error);
+    if (server_said_so) return login_failed_at_server(error, backend.asked_for_several_plugins());
     // Nobody has said no: with the next picture of the servers it is tried again, until the login's deadline.
     login->last_error = error.message;
     login->pending = LoggingIn::Pending::verdict;

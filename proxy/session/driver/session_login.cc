@@ -40,6 +40,15 @@ const char* default_plugin(const topology::Version& version) {
   return sha2 ? "caching_sha2_password" : "mysql_native_password";
 }
 
+/// The host of "10.0.0.1:1234" or "[::1]:1234", as a server names it in its errors.
+std::string host_of(const std::string& peer) {
+  const auto colon = peer.rfind(':');
+  if (colon == std::string::npos) return "localhost";
+  std::string host = peer.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return host;
+}
+
 bool looks_like_http(base::ByteView bytes) {
   const auto text = base::chars_of(bytes);
   return text.starts_with("GET ") || text.starts_with("POST") || text.starts_with("HEAD") || text.starts_with("OPTI") ||
@@ -177,8 +186,16 @@ void Session::login_bytes() {
 void Session::begin_flow(LoggingIn& login) {
   LoginFlow::Setup setup;
   setup.secure = client_->secure();
+  setup.can_switch = (capabilities_ & cap::plugin_auth) != 0;
   setup.nonce = login.nonce;
-  setup.known = [this](std::string_view user) { return context_.accounts.find(user); };
+  setup.default_plugin = default_plugin(context_.greeting_version);
+  setup.known = [this](std::string_view user) -> AccountPtr {
+    if (context_.listed == nullptr) return context_.accounts.find(user);
+    const auto it = context_.listed->find(std::string(user));
+    return it == context_.listed->end() ? nullptr : it->second;
+  };
+  setup.listed = context_.listed != nullptr;
+  setup.host = host_of(peer_);
   setup.rsa = context_.rsa;
   login.flow.emplace(std::move(setup));
 }
@@ -235,7 +252,8 @@ void Session::perform(login::Action action) {
     account_ = std::move(check->account);
     verify();
   } else if (auto* refused = std::get_if<login::Refuse>(&action)) {
-    refuse_login(refused->error, metrics::LoginFailure::malformed);
+    refuse_login(refused->error, refused->error.code == 1045 ? metrics::LoginFailure::wrong_password
+                                                             : metrics::LoginFailure::malformed);
   }
 }
 
@@ -320,8 +338,15 @@ void Session::refuse_login(const base::Error& error, metrics::LoginFailure why) 
   close("login refused");
 }
 
-void Session::login_failed_at_server(const base::Error& error) {
-  const auto& login = std::get<LoggingIn>(state_);
+void Session::login_failed_at_server(const base::Error& error, bool several_plugins) {
+  auto& login = std::get<LoggingIn>(state_);
+  if (several_plugins && error.code == 1045 && login.flow) {
+    if (auto again = login.flow->on_refused()) {
+      login.verifying = false;
+      perform(std::move(*again));
+      return login_bytes();
+    }
+  }
   if (login.flow && login.flow->used_known_password()) context_.accounts.forget(login.flow->user());
   refuse_login(error, failure_of(error.code));
 }
@@ -342,7 +367,7 @@ void Session::change_user() {
   begin_flow(login);
   become(std::move(login));
   auto& now = std::get<LoggingIn>(state_);
-  perform(now.flow->begin_again(std::move(request->user), default_plugin(context_.greeting_version)));
+  perform(now.flow->begin_again(std::move(request->user), request->plugin));
 }
 
 }  // namespace wye::session

@@ -93,6 +93,29 @@ TEST_CASE("a reset goes ahead of the next statement, and the settings again behi
   CHECK(commands[2] == base::Bytes{0x0e});
 }
 
+TEST_CASE("settings that an expired password keeps from running go ahead of the next statement") {
+  Native c;
+  auto& backend = c.ready();
+  c.server.answer = [](const base::Bytes&) { return test::err_payload(1820, "You must reset your password"); };
+  Sink refused, changed, after;
+  backend.submit(refused, Expect::query, command(0x03, "SELECT 1"));
+  REQUIRE(run_until(c.loop, [&] { return refused.ended; }));
+  CHECK_FALSE(backend.dead());
+  c.server.answer = [](const base::Bytes& sent) {
+    return sent[1] == 'A' ? test::ok_payload() : test::err_payload(1820, "You must reset your password");
+  };
+  backend.submit(changed, Expect::query, command(0x03, "ALTER USER"));
+  REQUIRE(run_until(c.loop, [&] { return changed.ended; }));
+  c.server.answer = [](const base::Bytes&) { return test::ok_payload(); };
+  backend.submit(after, Expect::query, command(0x03, "SELECT 2"));
+  REQUIRE(run_until(c.loop, [&] { return after.ended; }));
+  const auto& commands = c.server.last().commands;
+  REQUIRE(commands.size() == 6);
+  for (const std::size_t i : {0U, 2U, 4U})
+    CHECK(text_of(commands[i]).find("session_track_system_variables") != std::string::npos);
+  CHECK(text_of(commands[5]) == "\x03SELECT 2");
+}
+
 TEST_CASE("after the client's own reset the settings alone are sent again") {
   Native c;
   auto& backend = c.settled();

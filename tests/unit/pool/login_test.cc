@@ -118,6 +118,30 @@ TEST_CASE("caching_sha2: full authentication over TLS is clear text inside it") 
   CHECK(base::chars_of(c.server.last().clear) == std::string("secret") + '\0');
 }
 
+TEST_CASE("AuthSwitch: plugins that want the password in clear get it, over TLS") {
+  Connected c;
+  c.server.how = How::sha2_full;
+  c.server.switch_to = GENERATE("mysql_clear_password", "dialog", "sha256_password");
+  offer_tls(c);
+  c.ready();
+  CHECK(base::chars_of(c.server.last().clear) == std::string("secret") + '\0');
+}
+
+TEST_CASE("a second factor, or a second question, is refused with a reason") {
+  Connected c;
+  c.server.how = How::silent;
+  c.start();
+  REQUIRE(run_until(c.loop, [&] { return !c.server.connections.empty(); }));
+  base::Bytes payload;
+  protocol::write_greeting(payload, c.server.greeting);
+  c.server.last().send(0, payload);
+  const std::uint8_t head = GENERATE(std::uint8_t{0x02}, std::uint8_t{0x04});
+  c.server.last().send(2, base::Bytes{head, 'x', 0});
+  REQUIRE(run_until(c.loop, [&] { return !c.holder.lost.empty(); }));
+  CHECK(c.holder.error->code == 1251);
+  CHECK(c.holder.said_so);
+}
+
 TEST_CASE("AuthSwitch: to another plugin, with a nonce of its own") {
   Connected c;
   SECTION("native") {
@@ -135,10 +159,11 @@ TEST_CASE("AuthSwitch: to another plugin, with a nonce of its own") {
 
 TEST_CASE("AuthSwitch to what wye can't speak for the client") {
   Connected c;
-  SECTION("an unknown plugin") { c.server.switch_to = "dialog"; }
+  SECTION("an unknown plugin") { c.server.switch_to = "auth_gssapi_client"; }
   SECTION("clear text without TLS") { c.server.switch_to = "mysql_clear_password"; }
+  SECTION("PAM's dialog without TLS") { c.server.switch_to = "dialog"; }
   try_login(c);
-  CHECK(c.holder.error->code == 1045);
+  CHECK(c.holder.error->code == 1251);
   CHECK(c.holder.said_so);  // final: trying again would not help
   CHECK(c.backend->dead());
 }
