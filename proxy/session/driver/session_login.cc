@@ -195,7 +195,7 @@ void Session::begin_flow(LoggingIn& login) {
     return it == context_.listed->end() ? nullptr : it->second;
   };
   setup.listed = context_.listed != nullptr;
-  setup.host = host_of(peer_);
+  setup.host = host_of(peer_.name);
   setup.rsa = context_.rsa;
   login.flow.emplace(std::move(setup));
 }
