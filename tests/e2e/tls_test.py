@@ -163,7 +163,12 @@ def reload(box, tally, files):
         tally.check('a bad file leaves the old certificate', not new_one() and 'gone')
         tally.check('and the sessions', open_one.query('SELECT 1').rows != [('1',)] and 'gone')
     put(renewed, place)
+    # The same certificate again: only the log tells when it is in place, and whoever came before can't resume after.
+    done = box.wye.log.read_text().count('reload_of_settings')
     box.wye.reload()
+    wait_until(lambda: box.wye.log.read_text().count('reload_of_settings') > done, 20, 'the reload is not reported')
+    with box.wye.connect(tls='required') as worker:
+        worker.query('SELECT 1')
 
 
 def resumed_by_clients(box, tally):
