@@ -69,7 +69,7 @@ struct BackendKey {
   protocol::AccountPtr account;
   std::uint32_t client_flags = 0;  // those of the client that change results (routing.md 4)
   std::uint8_t collation = 45;
-  std::uint32_t mariadb_flags = 0;  // likewise, of MariaDB's extended capabilities
+  std::uint32_t mariadb_flags = 0;       // likewise, of MariaDB's extended capabilities
   std::shared_ptr<const Passed> passed;  // each session's is its own; nullptr: wye speaks for itself
   bool operator==(const BackendKey&) const = default;
 };

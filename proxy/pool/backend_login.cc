@@ -12,12 +12,11 @@ namespace {
 
 constexpr std::size_t max_login_packet = std::size_t{64} * 1024;
 // What every backend connection asks for; the client's own flags come on top.
-constexpr std::uint32_t wanted = protocol::cap::long_password | protocol::cap::long_flag | protocol::cap::protocol_41 |
-                                 protocol::cap::transactions | protocol::cap::secure_connection |
-                                 protocol::cap::multi_results | protocol::cap::ps_multi_results |
-                                 protocol::cap::plugin_auth | protocol::cap::plugin_auth_lenenc_data |
-                                 protocol::cap::session_track | protocol::cap::deprecate_eof |
-                                 protocol::cap::connect_attrs;
+constexpr std::uint32_t wanted =
+    protocol::cap::long_password | protocol::cap::long_flag | protocol::cap::protocol_41 | protocol::cap::transactions |
+    protocol::cap::secure_connection | protocol::cap::multi_results | protocol::cap::ps_multi_results |
+    protocol::cap::plugin_auth | protocol::cap::plugin_auth_lenenc_data | protocol::cap::session_track |
+    protocol::cap::deprecate_eof | protocol::cap::connect_attrs;
 
 Error refused(std::string text) { return Error{2012, "HY000", std::move(text)}; }
 

@@ -16,10 +16,10 @@ struct ExecuteHead {
   std::uint8_t flags = 0;  // cursor type
   std::uint32_t iterations = 1;
   bool new_params_bound = false;
-  std::uint16_t count = 0;        // values: the statement's parameters, with attributes those behind them too
-  ByteView null_bitmap;           // (count + 7) / 8 bytes
-  ByteView types;  // per value 2 bytes (type, 0x80 for unsigned), with attributes also its name; empty unless
-                   // new_params_bound
+  std::uint16_t count = 0;  // values: the statement's parameters, with attributes those behind them too
+  ByteView null_bitmap;     // (count + 7) / 8 bytes
+  ByteView types;           // per value 2 bytes (type, 0x80 for unsigned), with attributes also its name; empty unless
+                            // new_params_bound
   std::size_t types_offset = 0;   // where the flag byte new_params_bound is
   std::size_t values_offset = 0;  // where the values begin
 };

@@ -31,7 +31,7 @@ inline constexpr std::uint32_t progress = 1U << 0, bulk_operations = 1U << 2, ex
 }
 
 using Attributes = std::vector<std::pair<std::string, std::string>>;  // of a connection, as they came
-using Nonce = std::array<std::uint8_t, 20>;  // never contains 0 or '$'
+using Nonce = std::array<std::uint8_t, 20>;                           // never contains 0 or '$'
 
 /// Handshake v10, both directions. https://.../page_protocol_connection_phase_packets_protocol_handshake_v10.html
 struct Greeting {

@@ -8,7 +8,6 @@ namespace wye::protocol {
 
 namespace {
 
-
 constexpr std::uint8_t change_user_command = 0x11;
 constexpr std::size_t filler = 19, ssl_request_size = 32;
 

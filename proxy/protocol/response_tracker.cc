@@ -9,8 +9,8 @@ namespace wye::protocol {
 namespace {
 
 constexpr std::uint8_t ok_head = 0x00, err_head = 0xff, eof_head = 0xfe, infile_head = 0xfb;
-constexpr std::uint32_t longest_eof = 8;  // a row that begins with 0xfe is at least 9 bytes long
-constexpr std::uint32_t eof_length = 5;   // an OK that ends a result has 7 at least
+constexpr std::uint32_t longest_eof = 8;         // a row that begins with 0xfe is at least 9 bytes long
+constexpr std::uint32_t eof_length = 5;          // an OK that ends a result has 7 at least
 constexpr std::uint32_t prepare_ok_length = 12;  // one more with optional metadata
 constexpr std::uint8_t full_metadata = 1;
 constexpr std::uint16_t progress_code = 0xffff;
@@ -44,8 +44,7 @@ std::variant<Verdict, Malformed> ResponseTracker::head(std::uint8_t first_byte, 
   const auto part = first_byte == err_head ? Part::err : part_of(first_byte, length);
   if (!part) return Malformed{"packet of a kind that has no place here"};
   part_ = *part;
-  const bool gather =
-      part_ != Part::definition && part_ != Part::row && part_ != Part::text && part_ != Part::event;
+  const bool gather = part_ != Part::definition && part_ != Part::row && part_ != Part::text && part_ != Part::event;
   // What is gathered fits in one frame: nobody has to put frames together, or to keep more than 16 MB.
   if (gather && length >= max_frame) return Malformed{"packet too large for its kind"};
   return Verdict{part_, gather};

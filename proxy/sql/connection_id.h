@@ -9,8 +9,8 @@
 namespace wye::sql {
 
 /// The text with a constant in place of each CONNECTION_ID(): `id`, as CAST(id AS UNSIGNED), whose metadata is the
-/// function's (tried on MySQL 9.7 and MariaDB 10.11). A column that had the call in its name keeps that name. Absent: the
-/// text calls no such function, or can't be read to its end.
+/// function's (tried on MySQL 9.7 and MariaDB 10.11). A column that had the call in its name keeps that name. Absent:
+/// the text calls no such function, or can't be read to its end.
 std::optional<std::string> with_connection_id(std::string_view text, const Dialect& dialect, std::uint32_t id);
 
 /// KILL [HARD | SOFT] [CONNECTION | QUERY [ID]] number.

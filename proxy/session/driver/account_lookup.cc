@@ -19,7 +19,8 @@ std::string literal(std::string_view name) {
 /// plugin, stored password, its second one, whether TLS is required. Anonymous rows belong to everybody.
 std::string question(const topology::Version& version, std::string_view user) {
   const bool mysql = version.flavour == topology::Flavour::mysql;
-  // Before 5.7.6 the hashes of the built-in plugin are in a column of their own, and an upgraded row may name no plugin.
+  // Before 5.7.6 the hashes of the built-in plugin are in a column of their own, and an upgraded row may name no
+  // plugin.
   std::string sql = mysql && !topology::tracks_sessions(version)
                         ? "SELECT IF(plugin = '' AND LENGTH(password) = 41, 'mysql_native_password', plugin),"
                           " IF(plugin IN ('', 'mysql_native_password'), password, authentication_string)"

@@ -242,7 +242,8 @@ void Session::on_topology() {
 }
 
 Session::Row Session::row() const {
-  static constexpr const char* states[] = {"login", "idle", "holding", "acquiring", "preparing", "running", "asking", "closed"};
+  static constexpr const char* states[] = {"login",     "idle",    "holding", "acquiring",
+                                           "preparing", "running", "asking",  "closed"};
   Row row;
   row.id = id_;
   row.user = account_ != nullptr ? account_->user : "";

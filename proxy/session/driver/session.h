@@ -37,7 +37,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   // KILL, from another session; that it may do so is settled.
   KillTarget kill_target() const;
   void on_kill_target(const KillTarget& target);  // the answer to Context::ask_kill_target
-  void interrupt();                               // KILL QUERY: the statement, if one runs elsewhere than on the primary
+  void interrupt();  // KILL QUERY: the statement, if one runs elsewhere than on the primary
   void close(const char* why);
 
   struct Row {
@@ -211,16 +211,16 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   bool primary_state_ = false;  // user variables, locks, ... that no other connection has
   std::vector<pool::Backend*> held_;
   // the command that runs
-  base::Bytes command_;  // its first frame's head and payload; the rest is in upload_
+  base::Bytes command_;      // its first frame's head and payload; the rest is in upload_
   std::size_t text_at_ = 5;  // where in command_ the SQL text begins
   Upload upload_;
   Infile infile_;
   struct LostInfile {
     base::Error error;
     bool close = false;
-  } lost_infile_;            // what the client hears at the end of its file
+  } lost_infile_;             // what the client hears at the end of its file
   std::optional<Kill> kill_;  // the command is a KILL of a client's session
-  sql::Facts facts_;  // views into command_ or a prepared statement's text
+  sql::Facts facts_;          // views into command_ or a prepared statement's text
   PreparedStatement* statement_ = nullptr;
   protocol::Expect expect_ = protocol::Expect::ok_or_err;
   routing::Reason reason_ = routing::Reason::unknown_statement;

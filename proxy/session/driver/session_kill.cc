@@ -3,18 +3,16 @@
 #include "proxy/session/driver/session.h"
 #include "proxy/sql/connection_id.h"
 
-// KILL with an id that wye gave (routing.md 3). Whether it is allowed decides the primary, with its own rules and words:
-// it is asked to kill the connection that the victim's session has there. What runs elsewhere the victim's own worker
-// ends then.
+// KILL with an id that wye gave (routing.md 3). Whether it is allowed decides the primary, with its own rules and
+// words: it is asked to kill the connection that the victim's session has there. What runs elsewhere the victim's own
+// worker ends then.
 namespace wye::session {
 
 namespace {
 
 constexpr std::uint32_t first_own_id = 0x80000000;
 
-base::Error unknown_thread(std::uint64_t id) {
-  return {1094, "HY000", "Unknown thread id: " + std::to_string(id)};
-}
+base::Error unknown_thread(std::uint64_t id) { return {1094, "HY000", "Unknown thread id: " + std::to_string(id)}; }
 
 }  // namespace
 

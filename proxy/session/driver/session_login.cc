@@ -15,12 +15,11 @@ namespace cap = protocol::cap;
 
 /// What clients are offered: what a server of this version offers them.
 std::uint32_t offered_by(const topology::Version& version) {
-  std::uint32_t offered =
-      cap::long_password | cap::found_rows | cap::long_flag | cap::connect_with_db | cap::no_schema |
-      cap::local_files | cap::ignore_space | cap::protocol_41 | cap::interactive | cap::transactions |
-      cap::secure_connection | cap::multi_statements | cap::multi_results | cap::ps_multi_results | cap::plugin_auth |
-      cap::connect_attrs | cap::plugin_auth_lenenc_data | cap::can_handle_expired_passwords | cap::session_track |
-      cap::deprecate_eof | cap::compress;
+  std::uint32_t offered = cap::long_password | cap::found_rows | cap::long_flag | cap::connect_with_db |
+                          cap::no_schema | cap::local_files | cap::ignore_space | cap::protocol_41 | cap::interactive |
+                          cap::transactions | cap::secure_connection | cap::multi_statements | cap::multi_results |
+                          cap::ps_multi_results | cap::plugin_auth | cap::connect_attrs | cap::plugin_auth_lenenc_data |
+                          cap::can_handle_expired_passwords | cap::session_track | cap::deprecate_eof | cap::compress;
   if (!topology::tracks_sessions(version)) offered &= ~(cap::session_track | cap::deprecate_eof);
   if (version.flavour != topology::Flavour::mysql) return offered;
   if (version.number >= 80003) offered |= cap::optional_resultset_metadata;
@@ -32,8 +31,8 @@ std::uint32_t offered_by(const topology::Version& version) {
 constexpr std::uint32_t passed_on = cap::found_rows | cap::local_files | cap::ignore_space | cap::interactive |
                                     cap::multi_statements | cap::can_handle_expired_passwords |
                                     cap::optional_resultset_metadata | cap::query_attributes;
-constexpr std::uint32_t mariadb_passed_on = protocol::mariadb_cap::progress | protocol::mariadb_cap::bulk_operations |
-                                            protocol::mariadb_cap::extended_metadata;
+constexpr std::uint32_t mariadb_passed_on =
+    protocol::mariadb_cap::progress | protocol::mariadb_cap::bulk_operations | protocol::mariadb_cap::extended_metadata;
 
 const char* default_plugin(const topology::Version& version) {
   const bool sha2 = version.flavour == topology::Flavour::mysql && version.number >= 80'004;
@@ -97,8 +96,8 @@ void Session::greet() {
   greeting.server_version = context_.greeting_version.text;
   greeting.connection_id = id_;
   greeting.nonce = login.nonce = nonce_ = protocol::make_nonce();
-  greeting.capabilities =
-      offered_by(context_.greeting_version) | (context_.tls != nullptr && peer_.tls != config::Tls::off ? cap::ssl : 0U);
+  greeting.capabilities = offered_by(context_.greeting_version) |
+                          (context_.tls != nullptr && peer_.tls != config::Tls::off ? cap::ssl : 0U);
   login.offered = greeting.capabilities;
   const bool mariadb = context_.greeting_version.flavour == topology::Flavour::mariadb;
   greeting.plugin = default_plugin(context_.greeting_version);

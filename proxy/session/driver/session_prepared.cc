@@ -39,8 +39,7 @@ void Session::execute() {
   in.skip(1);
   const std::uint32_t id = in.u32();
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
-  if (statement_ == nullptr)
-    return fail(unknown_statement(id, "execute"));
+  if (statement_ == nullptr) return fail(unknown_statement(id, "execute"));
   if (!note_types(command_payload(), *statement_, query_attributes())) {
     context_.metrics.protocol_errors[metrics::ProtocolError::malformed].add();
     const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
@@ -145,9 +144,7 @@ void Session::reset_statement() {
   in.skip(1);
   const std::uint32_t id = in.u32();
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
-  if (statement_ == nullptr)
-    return fail(
-        unknown_statement(id, "reset"));
+  if (statement_ == nullptr) return fail(unknown_statement(id, "reset"));
   const auto where = statement_->fixed ? statement_->fixed : statement_->last;
   statement_->fixed.reset();
   auto* backend = where ? held(*where) : nullptr;
@@ -165,8 +162,7 @@ void Session::fetch() {
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
   auto* backend = statement_ != nullptr && statement_->last ? held(*statement_->last) : nullptr;
   if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
-    return fail(
-        unknown_statement(id, "fetch"));
+    return fail(unknown_statement(id, "fetch"));
   facts_ = statement_->facts;
   expect_ = protocol::Expect::rows;
   whole_ = false;

@@ -13,9 +13,8 @@ void Session::pump_upload() {
   }
   pool::Backend* backend = relaying ? held(server_) : nullptr;
   if (relaying && (backend == nullptr || backend->stream().congested())) return client_->pause_reading();
-  const auto step =
-      upload_.pump(in_, backend == nullptr ? nullptr : &backend->stream().out(), context_.config.sessions.max_packet,
-                   !client_->compressed());
+  const auto step = upload_.pump(in_, backend == nullptr ? nullptr : &backend->stream().out(),
+                                 context_.config.sessions.max_packet, !client_->compressed());
   if (backend != nullptr) {
     backend->stream().schedule();
     if (backend->stream().congested()) client_->pause_reading();

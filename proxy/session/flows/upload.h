@@ -27,8 +27,8 @@ class Upload {
 
   enum class Step : std::uint8_t { need_more, complete, out_of_sequence, too_large };
   /// Takes what it can from `in` and appends frames to `out` (nullptr: drops them), numbered for the server.
-  /// `numbered`: the client's sequence ids must be in order. In a compressed stream they mean nothing: clients take over
-  /// the number of the compressed frame whenever they send one, and servers look at that alone.
+  /// `numbered`: the client's sequence ids must be in order. In a compressed stream they mean nothing: clients take
+  /// over the number of the compressed frame whenever they send one, and servers look at that alone.
   Step pump(base::Buffer& in, base::Buffer* out, std::uint64_t max_total, bool numbered = true);
 
  private:

@@ -13,11 +13,10 @@ TEST_CASE("the text begins behind the attributes") {
     std::size_t text_offset;
   };
   for (const Row& row : {
-           Row{"03 00 01 53454c", 0, 3},
-           Row{"03 01 01 00 01 fe00 0161 0178 53454c", 1, 11},                  // a = 'x'
-           Row{"03 01 01 01 01 fe00 0161 53454c", 1, 9},                        // a = NULL
-           Row{"03 02 01 00 01 0800 0161 0300 0162 0500000000000000 07000000 53", 2, 25},  // numbers
-           Row{"03 00 01", 0, 3},                                               // no text at all
+           Row{"03 00 01 53454c", 0, 3}, Row{"03 01 01 00 01 fe00 0161 0178 53454c", 1, 11},  // a = 'x'
+           Row{"03 01 01 01 01 fe00 0161 53454c", 1, 9},                                      // a = NULL
+           Row{"03 02 01 00 01 0800 0161 0300 0162 0500000000000000 07000000 53", 2, 25},     // numbers
+           Row{"03 00 01", 0, 3},                                                             // no text at all
        }) {
     CAPTURE(row.payload);
     const Bytes payload = test::hex(row.payload);

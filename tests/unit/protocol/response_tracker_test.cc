@@ -335,7 +335,8 @@ TEST_CASE("where metadata is optional a flag says whether definitions follow") {
   CHECK(std::get<Verdict>(none.head(0x01, 2)).part == Part::row);
   ResponseTracker prepared{Expect::prepare, {.deprecate_eof = true, .optional_metadata = true}};
   CHECK(std::get<Verdict>(prepared.head(0x00, 13)).part == Part::prepare_ok);
-  REQUIRE(std::holds_alternative<std::monostate>(prepared.end_of_packet(test::hex("00 01000000 0100 0100 00 0000 00"))));
+  REQUIRE(
+      std::holds_alternative<std::monostate>(prepared.end_of_packet(test::hex("00 01000000 0100 0100 00 0000 00"))));
   CHECK(prepared.finished());
 }
 

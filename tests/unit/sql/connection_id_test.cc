@@ -48,8 +48,8 @@ TEST_CASE("CONNECTION_ID() becomes the client's id under its old column name") {
 
 TEST_CASE("what only looks like the function stays") {
   for (const char* text : {"SELECT 'CONNECTION_ID()'", "SELECT `CONNECTION_ID`()", "SELECT connection_id FROM t",
-                           "SELECT 1 /* CONNECTION_ID() */", "SELECT t.connection_id() FROM t", "SELECT connection_id(1)",
-                           "SELECT CONNECTION_ID(), 'open"}) {
+                           "SELECT 1 /* CONNECTION_ID() */", "SELECT t.connection_id() FROM t",
+                           "SELECT connection_id(1)", "SELECT CONNECTION_ID(), 'open"}) {
     CAPTURE(text);
     CHECK(rewritten(text) == "(unchanged)");
   }
