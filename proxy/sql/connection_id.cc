@@ -159,12 +159,21 @@ std::optional<Kill> parse_kill(std::string_view text, const Dialect& dialect) {
       token = lexer.next();
     }
   }
-  if (token.kind != TokenKind::number) return std::nullopt;
   kill.id_begin = lexer.token_begin();
+  const bool negative = token.is('-');
+  if (negative) token = lexer.next();
+  if (token.kind != TokenKind::number) return std::nullopt;
   kill.id_end = lexer.token_end();
   const auto* const end = token.text.data() + token.text.size();
   const auto parsed = std::from_chars(token.text.data(), end, kill.id);
   if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  // Clients that keep the number in 32 bits with a sign write -2147483646, or that in 64 bits (MariaDB Connector/J).
+  if (negative) kill.id = -kill.id;
+  if (kill.id >= 0xffffffff80000000U) {
+    kill.id &= 0xffffffffU;
+  } else if (negative) {
+    return std::nullopt;
+  }
   do {
     token = lexer.next();
   } while (token.is(';'));

@@ -1,5 +1,5 @@
-// Input: the payload of a COM_QUERY under CLIENT_QUERY_ATTRIBUTES, 0x03 included; the same bytes as COM_STMT_EXECUTE and
-// bulk heads.
+// Input: the payload of a COM_QUERY under CLIENT_QUERY_ATTRIBUTES, 0x03 included; the same bytes as COM_STMT_EXECUTE
+// and bulk heads.
 #include "proxy/protocol/execute.h"
 #include "proxy/protocol/query_attributes.h"
 #include "tests/fuzz/fuzz.h"
@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       }
     }
     const auto bulk = parse_bulk_head(payload, parameters);
-    if (const auto* head = std::get_if<BulkHead>(&bulk)) must(head->values_offset <= payload.size(), "rows begin inside");
+    if (const auto* head = std::get_if<BulkHead>(&bulk))
+      must(head->values_offset <= payload.size(), "rows begin inside");
   }
   return 0;
 }

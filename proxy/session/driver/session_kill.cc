@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::uint32_t first_own_id = 0x80000000;
 
-base::Error unknown_thread(std::uint64_t id) { return {1094, "HY000", "Unknown thread id: " + std::to_string(id)}; }
-
 }  // namespace
 
 /// The command is a KILL of a session of wye's: kill_ is set.
@@ -47,9 +45,10 @@ KillTarget Session::kill_target() const {
 
 void Session::on_kill_target(const KillTarget& target) {
   if (!std::holds_alternative<Asking>(state_) || !kill_) return;
-  if (!target.found) {
-    fail(unknown_thread(kill_->session));
-    return finish(true);
+  if (!target.found) {  // the primary has no such number either, and says so
+    kill_.reset();
+    expect_ = command_[4] == com_process_kill ? protocol::Expect::ok_or_err : protocol::Expect::query;
+    return run_on_primary(routing::Reason::server_state);
   }
   if (target.primary_thread) return kill_through(*target.primary_thread);
   // Without the primary there is nobody to ask: one's own sessions only.

@@ -366,7 +366,7 @@ void Session::change_user() {
   begin_flow(login);
   become(std::move(login));
   auto& now = std::get<LoggingIn>(state_);
-  perform(now.flow->begin_again(std::move(request->user), request->plugin));
+  perform(now.flow->begin_again(std::move(request->user), request->plugin, std::move(request->auth)));
 }
 
 }  // namespace wye::session

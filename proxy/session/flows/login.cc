@@ -54,13 +54,11 @@ login::Action LoginFlow::begin(std::string user, std::string_view plugin, Bytes 
   return first_answer(!x_.can_switch ? native_plugin : plugin, std::move(auth));
 }
 
-login::Action LoginFlow::begin_again(std::string user, std::string_view plugin) {
+login::Action LoginFlow::begin_again(std::string user, std::string_view plugin, Bytes auth) {
   user_ = std::move(user);
   client_plugin_ = plugin;
-  if (!x_.can_switch)
-    return refuse(1251, "08004",
-                  "Client does not support authentication protocol requested by server; consider "
-                  "upgrading MySQL client");
+  // A client that knows no plugins answers the greeting's nonce again.
+  if (!x_.can_switch) return first_answer(native_plugin, std::move(auth));
   // Many clients take one switch and no second one, so it has to be to the right plugin.
   const bool sha2 = x_.default_plugin == sha2_plugin && (plugin == sha2_plugin || plugin.empty());
   if (sha2 || x_.listed) return switch_to(x_.default_plugin);

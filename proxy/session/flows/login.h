@@ -66,7 +66,7 @@ class LoginFlow {
   login::Action begin(std::string user, std::string_view plugin, Bytes auth);
   /// COM_CHANGE_USER: as the server does, asks for a new answer to a new nonce, whatever the client sent along.
   /// `plugin`: what the client speaks; empty if it did not say.
-  login::Action begin_again(std::string user, std::string_view plugin);
+  login::Action begin_again(std::string user, std::string_view plugin, Bytes auth = {});
   login::Action on_packet(ByteView payload);
   /// nullopt: the rows can't be read (no privilege, no primary).
   login::Action on_rows(std::optional<std::vector<AccountRow>> rows);

@@ -34,7 +34,7 @@ const drivers = {
       query: (sql, values) => settle((done) => c.query({ sql, values, nestTables: false }, (e, r, fields) => done(e, r && { result: r, fields: fields && [].concat(fields).map((f) => f && f.name) }))),
       begin: () => settle((d) => c.beginTransaction(d)), commit: () => settle((d) => c.commit(d)), rollback: () => settle((d) => c.rollback(d)),
       ping: () => settle((d) => c.ping(d)), change: (o) => settle((d) => c.changeUser(o, d)), id: () => c.threadId,
-      stream: (sql) => new (require('stream').Readable)({ objectMode: true }).wrap(c.query(sql).stream()), end: () => settle((d) => c.end(d)), raw: c,
+      stream: (sql) => c.query(sql).stream().pipe(new (require('stream').PassThrough)({ objectMode: true })), end: () => settle((d) => c.end(d)), raw: c,
     });
     const open = (more = {}) => settle((done) => {
       const c = mysql.createConnection({ ...base, supportBigNumbers: true, bigNumberStrings: true, timezone: 'Z', charset: 'utf8mb4', ...more });

@@ -72,8 +72,12 @@ TEST_CASE("KILL of a number is understood, whatever is in front of it") {
     CHECK(kill->of_query == row.of_query);
     CHECK(std::string_view(row.text).substr(kill->id_begin, kill->id_end - kill->id_begin) == std::to_string(row.id));
   }
-  for (const char* text : {"KILL", "KILL @a", "KILL 5+1", "KILL 5; SELECT 1", "KILL USER root", "SELECT 5", "KILL -1",
-                           "KILL 99999999999999999999", "KILL '5'"}) {
+  // As clients write it that hold it in a signed number.
+  CHECK(parse_kill("KILL QUERY -2147483646", Dialect{})->id == 2147483650);
+  CHECK(parse_kill("KILL QUERY 18446744071562067970", Dialect{})->id == 2147483650);
+  CHECK(parse_kill("KILL 4294967295", Dialect{})->id == 4294967295);
+  for (const char* text : {"KILL", "KILL @a", "KILL 5+1", "KILL 5; SELECT 1", "KILL USER root", "SELECT 5",
+                           "KILL -5000000000", "KILL 99999999999999999999", "KILL '5'"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_kill(text, Dialect{}));
   }
