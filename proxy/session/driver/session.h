@@ -111,7 +111,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void dispatch();
   void query();
   bool parse_attributes();
-  void put_own_connection_id(std::string& text) const;
+  bool replace_text(std::string_view text);
+  void put_own_connection_id();
   void reset_connection();
   void init_db();
   void plain(protocol::Expect expect);

@@ -211,21 +211,27 @@ bool Session::parse_attributes() {
   return true;
 }
 
+/// The command gets another text. False, and nothing changed: it would need another frame.
+bool Session::replace_text(std::string_view text) {
+  if (text_at_ - protocol::header_size + text.size() >= protocol::max_frame) return false;
+  command_.resize(text_at_);
+  base::append(command_, base::bytes_of(text));
+  protocol::write_head(command_.data(), {static_cast<std::uint32_t>(command_.size() - protocol::header_size), 0});
+  return true;
+}
+
 /// CONNECTION_ID() is the client's number, but where it is compared with the servers' own lists of connections.
-void Session::put_own_connection_id(std::string& text) const {
-  if (facts_.has(sql::fx_system_schema) || is_system_schema(session_.schema)) return;
-  if (auto changed = sql::with_connection_id(text, dialect(), id_)) text = std::move(*changed);
+void Session::put_own_connection_id() {
+  if (!facts_.has(sql::fx_connection_id) || facts_.has(sql::fx_system_schema) || is_system_schema(session_.schema))
+    return;
+  if (const auto changed = sql::with_connection_id(command_text(), dialect(), id_)) replace_text(*changed);
 }
 
 void Session::query() {
   if (query_attributes() && !parse_attributes()) return;
   facts_ = sql::classify(command_text(), dialect());
   if (facts_.has(sql::fx_connection_id) && whole_) {
-    std::string text(command_text());
-    put_own_connection_id(text);
-    command_.resize(text_at_);
-    base::append(command_, base::bytes_of(text));
-    protocol::write_head(command_.data(), {static_cast<std::uint32_t>(command_.size() - protocol::header_size), 0});
+    put_own_connection_id();
     facts_ = sql::classify(command_text(), dialect());
   }
   if (!upload_.complete()) {

@@ -70,9 +70,8 @@ void Session::kill_through(std::uint32_t thread_id) {
     text = command_text();
     text.replace(parsed->id_begin, parsed->id_end - parsed->id_begin, std::to_string(thread_id));
   }
-  command_.resize(text_at_);
-  base::append(command_, base::bytes_of(text));
-  protocol::write_head(command_.data(), {static_cast<std::uint32_t>(command_.size() - protocol::header_size), 0});
+  replace_text(text);
+  facts_ = command_[4] == com_process_kill ? sql::Facts{} : sql::classify(command_text(), dialect());
   expect_ = command_[4] == com_process_kill ? protocol::Expect::ok_or_err : protocol::Expect::query;
   run_on_primary(routing::Reason::server_state);
 }

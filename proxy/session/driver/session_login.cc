@@ -319,7 +319,11 @@ void Session::logged_in(pool::Backend& backend) {
   answer_sequence_ = sequence;
   done();
   const auto compression = protocol::compression_of(capabilities_);
-  if (!again && compression != protocol::Compression::none) client_->start_compression(compression, zstd_level_);
+  if (!again && compression != protocol::Compression::none) {
+    if (!in_.empty())  // in clear, although what comes behind the login is compressed
+      return protocol_error(metrics::ProtocolError::unexpected_packet, {1156, "08S01", "Got packets out of order"});
+    client_->start_compression(compression, zstd_level_);
+  }
   next_command();
 }
 

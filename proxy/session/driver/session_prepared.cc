@@ -20,16 +20,11 @@ void Session::prepare() {
     return fail({1461, "42000",
                  "Can't create more than max_prepared_stmt_count statements (current value: " +
                      std::to_string(PreparedStatements::most) + ")"});
+  facts_ = sql::classify(command_text(), dialect());
+  put_own_connection_id();
   statement_ = &prepared_.add(std::string(command_text()));
   statement_->schema = session_.schema;
   statement_->facts = facts_ = sql::classify(statement_->text, dialect());
-  if (facts_.has(sql::fx_connection_id)) {
-    put_own_connection_id(statement_->text);
-    statement_->facts = facts_ = sql::classify(statement_->text, dialect());
-    command_.resize(text_at_);
-    base::append(command_, base::bytes_of(statement_->text));
-    protocol::write_head(command_.data(), {static_cast<std::uint32_t>(command_.size() - protocol::header_size), 0});
-  }
   expect_ = protocol::Expect::prepare;
   route_and_run();
 }
