@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# deadline: 120
+# deadline: 300
 # flavours: mysql mariadb mysql56
 """The shells of MySQL and MariaDB print the same direct and through wye: tests/e2e/shell/*.sql, with the shells' options, with TLS and without."""
 import hashlib

@@ -66,7 +66,7 @@ async function withKnex() {
   let streamed = 0;
   await knex('items').stream((s) => s.on('data', () => { streamed += 1; }));
   say('streamed', streamed);
-  say('columns', await knex('items').columnInfo());
+  say('columns', Object.fromEntries(Object.entries(await knex("items").columnInfo()).sort()));
   await knex.destroy();
 }
 
