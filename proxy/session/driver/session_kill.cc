@@ -16,6 +16,7 @@ constexpr std::uint32_t first_own_id = 0x80000000;
 
 /// The command is a KILL of a session of wye's: kill_ is set.
 bool Session::is_own_kill() {
+  if (!whole_) return false;  // what is still to come could not follow another text
   if (command_[4] == com_process_kill) {
     protocol::Reader in{command_payload()};
     in.skip(1);
