@@ -163,6 +163,7 @@ void Worker::kill(session::SessionId victim, bool query) {
 
 void Worker::tick() {
   pool_.sweep();
+  killer_.sweep();
   for (auto& [id, session] : sessions_) session->tick();
   if (!draining_) return;
   const bool late = loop_.now() > drain_until_;

@@ -7,11 +7,19 @@
 
 namespace wye::session {
 
+namespace {
+constexpr base::milliseconds patience{10'000};  // a frozen server may hold a KILL, and the account's secret, no longer
+}
+
 /// One connection, and the KILLs that wait for it or for their answers.
 class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink {
  public:
   Job(Killer& killer, topology::ServerId server, bool to_replica, protocol::AccountPtr account)
-      : killer_(killer), server_(server), to_replica_(to_replica), account_(std::move(account)) {}
+      : killer_(killer),
+        server_(server),
+        to_replica_(to_replica),
+        account_(std::move(account)),
+        give_up_(killer.loop_.now() + patience) {}
   ~Job() override {
     killer_.pool_.cancel(*this);
     if (backend_ == nullptr) return;
@@ -26,6 +34,7 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
     if (backend_ != nullptr) return submit(sql);
     waiting_.push_back(std::move(sql));
   }
+  bool late(base::TimePoint now) const { return now > give_up_; }
   void start() {
     pool::Wanted wanted;
     wanted.key.server = server_;
@@ -69,6 +78,7 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
   topology::ServerId server_;
   bool to_replica_;
   protocol::AccountPtr account_;
+  base::TimePoint give_up_;
   std::vector<std::string> waiting_;
   pool::Backend* backend_ = nullptr;
   unsigned left_ = 0;  // answers
@@ -89,6 +99,11 @@ void Killer::kill(const pool::Backend& victim, bool query) {
   Job& job = *jobs_.back();
   job.add(std::move(sql));
   job.start();
+}
+
+void Killer::sweep() {
+  const auto now = loop_.now();
+  std::erase_if(jobs_, [&](const auto& job) { return job->late(now); });
 }
 
 void Killer::finished(Job* job) {

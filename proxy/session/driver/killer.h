@@ -18,6 +18,8 @@ class Killer {
 
   /// `victim`: a connection with a statement in flight. `query`: only that statement, the connection stays.
   void kill(const pool::Backend& victim, bool query);
+  /// Gives up on servers that do not answer. Every 100 ms or so.
+  void sweep();
 
  private:
   class Job;
