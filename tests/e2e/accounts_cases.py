@@ -11,7 +11,6 @@ class Case:
     database: str = None
 
 
-
 STRANGE = 'gr\u00fc\u00df \\ \' " \U0001f511'
 
 
@@ -50,8 +49,6 @@ def general(by):
 
 def require(by, what):
     return by('right'), '%', f' REQUIRE {what}'
-
-
 
 
 def mysql():
@@ -115,13 +112,19 @@ def mysql56():
         return f'IDENTIFIED BY {quoted(password)}'
     made = general(by)
     for case in made:  # 5.6 has REQUIRE in GRANT only
-        for i, statement in enumerate(case.make):
-            create, require, what = statement.partition(' REQUIRE ')
-            if require:
-                case.make[i] = create
-                case.make.append(f"GRANT USAGE ON *.* TO '{case.user}'@'%' REQUIRE {what}")
+        split = [statement.partition(' REQUIRE ') for statement in case.make]
+        case.make = [create for create, _, _ in split] + [
+            f"GRANT USAGE ON *.* TO '{case.user}'@'%' REQUIRE {what}" for _, _, what in split if what]
+    # Its SET PASSWORD writes the binary hash as it is into a statement for the replicas, which stops them: they get the row instead.
+    mine = "User = 'by_sha256'"
+    sha256 = [*user('by_sha256', 'IDENTIFIED WITH sha256_password'), 'SET old_passwords = 2, sql_log_bin = 0',
+              "SET PASSWORD FOR 'by_sha256'@'%' = PASSWORD('right')", f'SELECT authentication_string INTO @hash FROM mysql.user WHERE {mine}',
+              f"UPDATE mysql.user SET authentication_string = '' WHERE {mine}", 'SET old_passwords = 0, sql_log_bin = 1',
+              f'UPDATE mysql.user SET authentication_string = @hash WHERE {mine}', 'FLUSH PRIVILEGES']
     cases = [
         *made,
+        Case('sha256_password', 'by_sha256', 'right', sha256),
+        Case('sha256_password, wrong', 'by_sha256', 'wrong'),
         Case('expired, client without the sandbox mode', 'expired', 'right', [*user('expired', by('right')), "ALTER USER 'expired'@'%' PASSWORD EXPIRE"]),
     ]
     return cases

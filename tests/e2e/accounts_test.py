@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # deadline: 300
-# flavours: mysql mariadb
+# flavours: mysql mariadb mysql56
 """Every kind of account logs in through wye as it does direct: CURRENT_USER(), or errno, SQLSTATE and text. What differs on purpose is
 listed with its reason, and docs/COMPATIBILITY.md says so: it must agree with what this test sees. WYE_WRITE_DOCS=1 writes it."""
 import os
