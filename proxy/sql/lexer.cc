@@ -260,7 +260,7 @@ Token Lexer::lex_prefixed_literal() {
   if (prefix != 'x' && prefix != 'b') return lex_word();
   const std::size_t from = at_;
   at_ += 2;
-  while (!ended() && is_hex_digit(text_[at_])) ++at_;
+  while (!ended() && (prefix == 'x' ? is_hex_digit(text_[at_]) : text_[at_] == '0' || text_[at_] == '1')) ++at_;
   if (ended()) return fail(TokenKind::unterminated);
   if (text_[at_] != '\'') return fail(TokenKind::uncertain);  // an error on the servers
   ++at_;

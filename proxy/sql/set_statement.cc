@@ -12,6 +12,10 @@ bool is_scope(std::string_view word) {
 
 bool is_switched_on(std::string_view value) { return same(value, "1") || same(value, "on") || same(value, "true"); }
 
+bool is_switched_off(std::string_view value) {
+  return same(value, "0") || same(value, "off") || same(value, "false") || same(value, "default");
+}
+
 std::string_view unquoted(const Token& token) {
   const std::string_view text = token.text;
   const bool quoted = token.kind == TokenKind::string || text.starts_with('`');
@@ -153,6 +157,9 @@ void Statement::assign(std::string_view name, std::string_view scope, bool at_si
 
 void Statement::assigned_value(std::string_view name, bool next_only) {
   const std::string_view value = unquoted(tokens_.now());
+  // "WHERE id IS NULL" then finds the row that this session inserted last, and only where that was. Frameworks set it to
+  // 0, the default, on every connection.
+  if (same(name, "sql_auto_is_null") && !is_switched_off(value)) scanner_.add(fx_sticky_setting);
   switch (set_variable(name)) {
     case SetVariable::ordinary:
       return scanner_.add(fx_set_session);

@@ -16,7 +16,7 @@ void Statement::ddl() {
   scanner_.functions_only_after(Word::SELECT);
 }
 
-/// The body of a routine has semicolons of its own: from its BEGIN on everything up to the end of the text belongs to
+/// The body of a routine has semicolons of its own: from its BEGIN or $$ on everything up to the end of the text belongs to
 /// it.
 void Statement::create_or_alter() {
   ddl();
@@ -49,7 +49,7 @@ void Statement::create_or_alter() {
         if (routine) return scanner_.scan_text();
         break;
       default:
-        break;
+        if (routine && now.text.starts_with('$')) return scanner_.scan_text();  // MySQL 9: AS $$ JavaScript $$
     }
   }
 }

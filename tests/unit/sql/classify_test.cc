@@ -1,53 +1,20 @@
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "proxy/sql/facts.h"
 #include "tests/unit/catch.h"
-#include "tests/unit/sql/escapes.h"
+#include "tests/unit/sql/corpus.h"
 
 using namespace wye::sql;
 
 namespace {
 
-struct Row {
-  int line = 0;
-  std::string statement, flavour, kind, replica_ok, why, effects, source;
-};
+using wye::test::dialects_of;
 
-std::vector<Row> read_rows() {
-  std::ifstream file{std::string{WYE_TEST_DATA} + "/classify.tsv"};
-  std::vector<Row> rows;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (line.empty() || line[0] == '#') {
-      if (line.rfind("# statement", 0) == 0 || line.empty()) continue;
-    }
-    std::istringstream in{line};
-    Row row;
-    row.line = number;
-    std::getline(in, row.statement, '\t');
-    std::getline(in, row.flavour, '\t');
-    std::getline(in, row.kind, '\t');
-    std::getline(in, row.replica_ok, '\t');
-    std::getline(in, row.why, '\t');
-    std::getline(in, row.effects, '\t');
-    std::getline(in, row.source, '\t');
-    row.statement = wye::test::unescape(row.statement);
-    rows.push_back(row);
-  }
-  return rows;
-}
-
-std::vector<Dialect> dialects_of(const Row& row) {
-  Dialect mysql, mariadb;
-  mariadb.mariadb = true;
-  mariadb.version = 101119;
-  if (row.flavour == "mysql") return {mysql};
-  if (row.flavour == "mariadb") return {mariadb};
-  return {mysql, mariadb};
+std::vector<wye::test::CorpusRow> read_rows() {
+  return wye::test::read_corpus(std::string{WYE_TEST_DATA} + "/classify.tsv");
 }
 
 std::string effects_of(const Facts& facts) {
@@ -75,11 +42,11 @@ std::string sorted(const std::string& list) {
 
 TEST_CASE("the table of statements") {
   const auto rows = read_rows();
-  REQUIRE(rows.size() >= 350);
-  for (const Row& row : rows) {
+  REQUIRE(rows.size() >= 1700);
+  for (const auto& row : rows) {
     for (const Dialect& dialect : dialects_of(row)) {
       const Facts facts = classify(row.statement, dialect);
-      INFO("line " << row.line << (dialect.mariadb ? " (mariadb): " : " (mysql): ") << row.statement);
+      INFO("line " << row.line << " (" << row.flavour << (dialect.mariadb ? ", mariadb): " : ", mysql): ") << row.statement);
       CHECK(std::string{name(facts.kind)} == row.kind);
       CHECK(std::string{facts.replica_ok ? "1" : "0"} == row.replica_ok);
       CHECK(std::string{name(facts.why)} == row.why);
@@ -91,7 +58,7 @@ TEST_CASE("the table of statements") {
 
 // The bytes are copied into a buffer of exactly that size, so that asan sees a read behind the end.
 TEST_CASE("every prefix of every statement is read without a crash, and an unfinished one never turns into more") {
-  for (const Row& row : read_rows()) {
+  for (const auto& row : read_rows()) {
     for (const Dialect& dialect : dialects_of(row)) {
       for (std::size_t size = 0; size <= row.statement.size(); ++size) {
         const std::vector<char> exact(row.statement.begin(), row.statement.begin() + static_cast<std::ptrdiff_t>(size));
