@@ -1,5 +1,7 @@
 #include "proxy/sql/scanner.h"
 
+#include <algorithm>
+
 #include "proxy/sql/ascii.h"
 #include "proxy/sql/builtin_functions.h"
 #include "proxy/sql/variables.h"
@@ -15,6 +17,12 @@ bool is_system_schema(std::string_view name) {
 bool is_scope(std::string_view word) {
   return same(word, "global") || same(word, "session") || same(word, "local") || same(word, "persist") ||
          same(word, "persist_only");
+}
+
+/// Is there more than white space between a word and what follows it?
+bool comment_between(const Token& word, const Token& next) {
+  const char* const from = word.text.data() + word.text.size();
+  return !std::all_of(from, next.text.data(), is_space);
 }
 
 }  // namespace
@@ -194,7 +202,9 @@ void Scanner::take_call() {
   const Token& token = tokens_.now();
   FunctionClass found = FunctionClass::unknown;
   if (token.kind == TokenKind::word && !tokens_.before().is('.')) {
-    found = find_function(token.text, tokens_.ahead().space_before, dialect_);
+    Dialect dialect = dialect_;
+    if (comment_between(token, tokens_.ahead())) dialect.ignore_space = false;  // the servers skip spaces, no comments
+    found = find_function(token.text, tokens_.ahead().space_before, dialect);
   }
   switch (found) {
     case FunctionClass::harmless:

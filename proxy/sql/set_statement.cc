@@ -157,8 +157,8 @@ void Statement::assign(std::string_view name, std::string_view scope, bool at_si
 
 void Statement::assigned_value(std::string_view name, bool next_only) {
   const std::string_view value = unquoted(tokens_.now());
-  // "WHERE id IS NULL" then finds the row that this session inserted last, and only where that was. Frameworks set it to
-  // 0, the default, on every connection.
+  // "WHERE id IS NULL" then finds the row that this session inserted last, and only where that was. Frameworks set it
+  // to 0, the default, on every connection.
   if (same(name, "sql_auto_is_null") && !is_switched_off(value)) scanner_.add(fx_sticky_setting);
   switch (set_variable(name)) {
     case SetVariable::ordinary:

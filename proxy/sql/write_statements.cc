@@ -16,8 +16,8 @@ void Statement::ddl() {
   scanner_.functions_only_after(Word::SELECT);
 }
 
-/// The body of a routine has semicolons of its own: from its BEGIN or $$ on everything up to the end of the text belongs to
-/// it.
+/// The body of a routine has semicolons of its own: from its BEGIN or $$ on everything up to the end of the text
+/// belongs to it.
 void Statement::create_or_alter() {
   ddl();
   bool routine = false;

@@ -46,7 +46,8 @@ TEST_CASE("the table of statements") {
   for (const auto& row : rows) {
     for (const Dialect& dialect : dialects_of(row)) {
       const Facts facts = classify(row.statement, dialect);
-      INFO("line " << row.line << " (" << row.flavour << (dialect.mariadb ? ", mariadb): " : ", mysql): ") << row.statement);
+      INFO("line " << row.line << " (" << row.flavour << (dialect.mariadb ? ", mariadb): " : ", mysql): ")
+                   << row.statement);
       CHECK(std::string{name(facts.kind)} == row.kind);
       CHECK(std::string{facts.replica_ok ? "1" : "0"} == row.replica_ok);
       CHECK(std::string{name(facts.why)} == row.why);

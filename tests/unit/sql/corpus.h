@@ -10,9 +10,9 @@
 
 namespace wye::test {
 
-/// One row of classify.tsv. Its second column says where it holds: any | mysql | mariadb, then a version and modes of the
-/// session, if it is not the newest server with none: `mysql@50744`, `any+ansi_quotes+no_backslash_escapes`. The modes:
-/// ansi_quotes, no_backslash_escapes, ignore_space, multibyte (gbk, sjis and the like as the client's charset).
+/// One row of classify.tsv. Its second column says where it holds: any | mysql | mariadb, then a version and modes of
+/// the session, if it is not the newest server with none: `mysql@50744`, `any+ansi_quotes+no_backslash_escapes`. The
+/// modes: ansi_quotes, no_backslash_escapes, ignore_space, multibyte (gbk, sjis and the like as the client's charset).
 struct CorpusRow {
   int line = 0;
   std::string statement, flavour, kind, replica_ok, why, effects, source;
