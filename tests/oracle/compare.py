@@ -1,0 +1,79 @@
+"""What must be equal, and the few things that can't be: all masks are here, each with its reason."""
+import re
+
+from ops import TRACK
+from play import printable
+from wire import CURSOR_EXISTS
+
+SLOW = 0x0800           # SERVER_QUERY_WAS_SLOW: the clock's
+STATE_CHANGED = 0x4000  # routing.md 3: left out for clients that did not ask for tracking
+LIMIT = 8
+
+
+def masked(answer, script):
+    drop = SLOW if script.flags & TRACK else SLOW | STATE_CHANGED
+    return [_masked(result, ~drop) for result in answer]
+
+
+def _columns(columns):
+    """The EOF behind the columns: clients that know DEPRECATE_EOF get none, and so does wye from its servers. What it makes up for the
+    others can't know the warnings and the flags of a statement that is still running; the cursor's flag it must have."""
+    return tuple(part[1] & CURSOR_EXISTS if isinstance(part, tuple) else part for part in columns)
+
+
+def _masked(result, keep):
+    kind = result[0]
+    if kind == 'ok':
+        return result[:3] + (result[3] & keep,) + result[4:]
+    if kind == 'rows':
+        return (kind, _columns(result[1]), result[2], result[3], result[4] & keep, *result[5:])
+    if kind == 'prepared':
+        return result[:4] + (_columns(result[4]),)
+    if kind == 'err' and result[1] in (1243, 1421):  # name the statement's id, which wye gives out by itself
+        return result[:3] + (re.sub(r'\(\d+\)', '(N)', result[3]),) + result[4:]
+    return result
+
+
+def first_difference(direct, through, script):
+    """The place of the first operation that was answered differently, or None."""
+    for i, (one, other) in enumerate(zip(direct, through)):
+        if masked(one, script) != masked(other, script):
+            return i
+    return None if len(direct) == len(through) else min(len(direct), len(through))
+
+
+NAMES = {'ok': ('', 'affected rows', 'insert id', 'status', 'warnings', 'info', 'trackers'),
+         'err': ('', 'error number', 'SQLSTATE', 'error text', 'columns', 'rows'),
+         'rows': ('', 'columns', 'rows', 'warnings', 'status', 'info', 'trackers'),
+         'prepared': ('', 'columns', 'parameters', 'warnings', 'metadata')}
+
+
+def explain(one, other, script):
+    """(what differs, in a word; lines)"""
+    one, other = masked(one, script), masked(other, script)
+    for number, (a, b) in enumerate(zip(one, other)):
+        if a == b:
+            continue
+        if a[0] != b[0]:
+            return f'{a[0]} / {b[0]}', [f'- {_short(a)}', f'+ {_short(b)}']
+        for name, x, y in zip(NAMES.get(a[0], ('',) * 9), a, b):
+            if x != y:
+                return name, [f'result {number + 1}: {name}', *_parts(x, y)]
+    return 'count of results', [f'- {[_short(r) for r in one]}', f'+ {[_short(r) for r in other]}']
+
+
+def _parts(x, y):
+    if not isinstance(x, tuple):
+        return [f'- {printable(x)}', f'+ {printable(y)}'] if not isinstance(x, int) else [f'- {x} ({x:#x})', f'+ {y} ({y:#x})']
+    lines = []
+    for i in range(max(len(x), len(y))):
+        a, b = (list(t)[i] if i < len(t) else None for t in (x, y))
+        if a != b and len(lines) < LIMIT:
+            lines += [f'- [{i}] {printable(a)}', f'+ [{i}] {printable(b)}']
+    return lines
+
+
+def _short(result):
+    if result[0] == 'rows':
+        return f'rows: {len(result[1])} column packets, {len(result[2])} rows: ' + ', '.join(printable(r) for r in result[2][:2])
+    return repr(result)[:300]

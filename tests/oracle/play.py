@@ -1,0 +1,149 @@
+"""Plays a session on one endpoint: what each operation was answered."""
+import binascii
+import struct
+
+import wire
+from client import ServerError
+
+UNKNOWN = 4242  # the id of a statement that was never prepared: the same on both sides
+IN_TRANSACTION, READ_ONLY_TRANSACTION = 0x1, 0x2000
+LONG, LONGLONG, DOUBLE, NULL, BLOB, VAR_STRING = 3, 8, 5, 6, 0xFC, 0xFD
+
+
+def parameter(value):
+    """(type, bytes) of the binary protocol."""
+    if value is None:
+        return NULL, b''
+    if isinstance(value, int):
+        return LONGLONG, struct.pack('<q', value)
+    if isinstance(value, float):
+        return DOUBLE, struct.pack('<d', value)
+    data = value.encode('utf-8', 'surrogateescape')
+    size = bytes([len(data)]) if len(data) < 251 else b'\xfc' + struct.pack('<H', len(data))
+    return VAR_STRING, size + data
+
+
+class Player:
+    """`login`: (user, password, schema); `settle`: called before a read that may run on a replica, if something was written."""
+
+    def __init__(self, port, login, script, settle=None):
+        self.wire = wire.Wire(port, *login, flags=script.flags)
+        self._login, self._settle = login, settle
+        self._statements, self._types, self._dirty, self._status, self._long = {}, {}, False, 0, set()
+
+    def close(self):
+        self.wire.close()
+
+    def play(self, ops):
+        answers = []
+        for op in ops:
+            answer = self.step(op)
+            answers.append(answer)
+            if answer[0][0] == 'lost':
+                break
+        return answers
+
+    def step(self, op):
+        try:
+            if op.reads and self._dirty and self._settle and self._status & (IN_TRANSACTION | READ_ONLY_TRANSACTION) != IN_TRANSACTION:
+                self._settle()
+                self._dirty = False
+            self._dirty = self._dirty or not op.reads
+            answer = getattr(self, op.do)(op)
+            self._note(answer)
+            return answer
+        except (OSError, ServerError) as error:
+            return [('lost', f'{type(error).__name__}: {error}')]
+
+    def _note(self, answer):
+        for result in answer:
+            if result[0] == 'ok':
+                self._status = result[3]
+            elif result[0] == 'rows':
+                self._status = result[4]
+
+    # operations
+
+    def query(self, op):
+        return self.wire.simple(wire.QUERY, op.text.encode('utf-8', 'surrogateescape'))
+
+    def init_db(self, op):
+        return self.wire.simple(wire.INIT_DB, op.text.encode())
+
+    def ping(self, op):
+        return self.wire.simple(wire.PING)
+
+    def option(self, op):
+        return self.wire.simple(wire.SET_OPTION, struct.pack('<H', int(op.text)))
+
+    def field_list(self, op):
+        return self.wire.field_list(op.text)
+
+    def reset(self, op):
+        self._statements.clear()
+        return self.wire.simple(wire.RESET)
+
+    def change_user(self, op):
+        """`text`: user, password and schema by spaces; none: as at login."""
+        self._statements.clear()
+        user, password, database = op.text.split(' ') if op.text else (self._login[0], self._login[1], self._login[2] or '')
+        return self.wire.login_again(user, password, database)
+
+    def prepare(self, op):
+        number, answer = self.wire.prepare(op.text)
+        self._types.pop(op.name, None)
+        if number is None:
+            self._statements.pop(op.name, None)
+        else:
+            self._statements[op.name] = (number, answer[0][2])
+        return answer
+
+    def execute(self, op):
+        """`text`: 'cursor', and 'again' leaves the parameters' types out if they are as before."""
+        number, count = self._statements.get(op.name, (UNKNOWN, 0))
+        values = [parameter(value) for value in (op.args + [None] * count)[:count]]
+        payload = struct.pack('<IBI', number, 1 if 'cursor' in op.text else 0, 1)
+        if count:
+            kinds = tuple(kind for kind, _ in values)
+            bound = 'again' not in op.text or self._types.get(op.name) != kinds
+            self._types[op.name] = kinds
+            nulls = bytearray((count + 7) // 8)
+            for i, (kind, _) in enumerate(values):
+                if kind == NULL:
+                    nulls[i // 8] |= 1 << i % 8
+            payload += bytes(nulls) + bytes([bound])
+            if bound:
+                payload += b''.join(struct.pack('<BB', BLOB if (op.name, i) in self._long else kind, 0) for i, kind in enumerate(kinds))
+            payload += b''.join(data for i, (_, data) in enumerate(values) if (op.name, i) not in self._long)
+            if any(name == op.name for name, _ in self._long):
+                self._types.pop(op.name)
+                self._long = {known for known in self._long if known[0] != op.name}
+        return self.wire.simple(wire.EXECUTE, payload)
+
+    def fetch(self, op):
+        return self.wire.fetch(self._statements.get(op.name, (UNKNOWN, 0))[0], int(op.text))
+
+    def long_data(self, op):
+        number, count = self._statements.get(op.name, (UNKNOWN, 0))
+        if not count:  # an unknown statement's is not answered either way; nothing to see
+            return wire.NOTHING
+        self._long.add((op.name, 0))
+        self.wire.command(wire.LONG_DATA, struct.pack('<IH', number, 0) + op.text.encode())
+        return wire.NOTHING
+
+    def reset_statement(self, op):
+        self._long = {known for known in self._long if known[0] != op.name}
+        return self.wire.simple(wire.RESET_STATEMENT, struct.pack('<I', self._statements.get(op.name, (UNKNOWN, 0))[0]))
+
+    def close_statement(self, op):
+        number, _ = self._statements.pop(op.name, (UNKNOWN, 0))
+        self.wire.command(wire.CLOSE, struct.pack('<I', number))
+        return wire.NOTHING
+
+
+def printable(packet):
+    """A packet for people."""
+    if not isinstance(packet, bytes):
+        return repr(packet)
+    text = ''.join(chr(c) if 32 <= c < 127 else '.' for c in packet)
+    return text if len(packet) < 24 and '.' not in text else f'{text} ({binascii.hexlify(packet).decode()})'
