@@ -6,7 +6,7 @@ import place
 from compare import explain, first_difference
 from play import Player
 
-ENDS = 'ROLLBACK', 'UNLOCK TABLES', 'HANDLER h CLOSE'
+ENDS = 'ROLLBACK', 'UNLOCK TABLES', 'HANDLER h CLOSE', 'DO RELEASE_ALL_LOCKS()'
 
 
 @dataclass

@@ -26,12 +26,23 @@ def _masked(result, keep):
     if kind == 'ok':
         return result[:3] + (result[3] & keep,) + result[4:]
     if kind == 'rows':
-        return (kind, _columns(result[1]), result[2], result[3], result[4] & keep, *result[5:])
+        return (kind, _columns(result[1]), _rows(result[2]), result[3], result[4] & keep, *result[5:])
     if kind == 'prepared':
         return result[:4] + (_columns(result[4]),)
-    if kind == 'err' and result[1] in (1243, 1421):  # name the statement's id, which wye gives out by itself
-        return result[:3] + (re.sub(r'\(\d+\)', '(N)', result[3]),) + result[4:]
+    if kind == 'err':  # rows may have come before it
+        return *result[:3], _number(result[3]), *(_columns(part) if i == 0 else part for i, part in enumerate(result[4:]))
     return result
+
+
+def _number(text):
+    """1243 and 1421 name the statement's id, which wye gives out by itself; MariaDB's 1366 of a parameter the row of some earlier statement."""
+    text = re.sub(r'(prepared statement handler|The statement) \(\d+\)', r'\1 (N)', text)
+    return re.sub(r'(``\.``\.`\w+` at row) \d+', r'\1 N', text)
+
+
+def _rows(rows):
+    """The same texts in SHOW WARNINGS: with the length that goes with them."""
+    return tuple(re.sub(rb'.(The statement|Unknown prepared statement handler) \(\d+\)', rb'\1 (N)', row) if b'statement' in row else row for row in rows)
 
 
 def first_difference(direct, through, script):

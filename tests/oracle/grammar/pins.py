@@ -8,7 +8,7 @@ def temporary_tables(s):
     s.query(s.one(f'CREATE TEMPORARY TABLE {name} (a INT AUTO_INCREMENT PRIMARY KEY, b VARCHAR(20))', f'CREATE TEMPORARY TABLE {name} AS SELECT id AS a, name AS b FROM {s.first}.items WHERE id < 4', f'CREATE TEMPORARY TABLE IF NOT EXISTS {name} (a INT)', f'CREATE TEMPORARY TABLE {s.second}.{name} (a INT)'), '1.temporary', '4.pin')
     s.pinned = True
     for _ in range(s.number(1, 3)):
-        s.query(s.one(f'SELECT * FROM {name} ORDER BY 1', f'INSERT INTO {name} (a) VALUES (7)', f'SELECT COUNT(*) FROM {name}', f'SELECT LAST_INSERT_ID(), COUNT(*) FROM {name}', f'SHOW CREATE TABLE {name}', f'DESCRIBE {name}', f'SELECT a FROM (SELECT a FROM {name}) AS x ORDER BY a', f'ALTER TABLE {name} ADD COLUMN z INT', f'TRUNCATE TABLE {name}',
+        s.query(s.one(f'SELECT * FROM {name} ORDER BY 1', f'INSERT INTO {name} (a) VALUES (7)', f'SELECT COUNT(*) FROM {name}', f'SELECT LAST_INSERT_ID(), COUNT(*) FROM {name}', f'SHOW CREATE TABLE {name}', f'DESCRIBE {name}', f'SELECT a FROM (SELECT a FROM {name}) AS x ORDER BY a', *([] if name == 'items' else [f'ALTER TABLE {name} ADD COLUMN z INT', f'TRUNCATE TABLE {name}']),
                       f'INSERT INTO {s.first}.notes (note) SELECT a FROM {name} ORDER BY a'), '1.temporary', '4.pin', reads=True)
     if s.chance(0.7):
         s.query(s.one(f'DROP TEMPORARY TABLE IF EXISTS {name}', f'DROP TEMPORARY TABLE {name}', f'DROP TEMPORARY TABLE IF EXISTS {s.second}.{name}'), '1.temporary', '4.pin')
