@@ -1,18 +1,37 @@
 """What must be equal, and the few things that can't be: all masks are here, each with its reason."""
 import re
 
+from client import _lenenc_bytes
+
 from ops import TRACK
 from play import printable
 from wire import CURSOR_EXISTS
 
 SLOW = 0x0800           # SERVER_QUERY_WAS_SLOW: the clock's
+PLAN = 0x0030           # SERVER_QUERY_NO_GOOD_INDEX_USED, NO_INDEX_USED: the plan goes by each server's statistics
 STATE_CHANGED = 0x4000  # routing.md 3: left out for clients that did not ask for tracking
 LIMIT = 8
 
 
 def masked(answer, script):
-    drop = SLOW if script.flags & TRACK else SLOW | STATE_CHANGED
+    drop = SLOW | PLAN | (0 if script.flags & TRACK else STATE_CHANGED)
     return [_masked(result, ~drop) for result in answer]
+
+
+def _trackers(block):
+    """MariaDB puts what changed into one item and takes it from a hash table: in no order. Items, and pairs of them, sorted."""
+    items, at = [], 0
+    while at < len(block):
+        kind = block[at]
+        data, at = _lenenc_bytes(block, at + 1)
+        inner = 0
+        while kind == 0 and inner < len(data):
+            name, inner = _lenenc_bytes(data, inner)
+            value, inner = _lenenc_bytes(data, inner)
+            items.append((kind, name, value))
+        if kind != 0:
+            items.append((kind, data))
+    return repr(sorted(items)).encode() if items else b''
 
 
 def _columns(columns):
@@ -24,9 +43,9 @@ def _columns(columns):
 def _masked(result, keep):
     kind = result[0]
     if kind == 'ok':
-        return result[:3] + (result[3] & keep,) + result[4:]
+        return (*result[:3], result[3] & keep, *result[4:6], _trackers(result[6]))
     if kind == 'rows':
-        return (kind, _columns(result[1]), _rows(result[2]), result[3], result[4] & keep, *result[5:])
+        return (kind, _columns(result[1]), _rows(result[2]), result[3], result[4] & keep, result[5], _trackers(result[6]))
     if kind == 'prepared':
         return result[:4] + (_columns(result[4]),)
     if kind == 'err':  # rows may have come before it
@@ -35,14 +54,16 @@ def _masked(result, keep):
 
 
 def _number(text):
-    """1243 and 1421 name the statement's id, which wye gives out by itself; MariaDB's 1366 of a parameter the row of some earlier statement."""
+    """1243 and 1421 name the statement's id, which wye gives out by itself; MariaDB's errors of a routine's parameter
+    the row of some earlier statement."""
     text = re.sub(r'(prepared statement handler|The statement) \(\d+\)', r'\1 (N)', text)
-    return re.sub(r'(``\.``\.`\w+` at row) \d+', r'\1 N', text)
+    return re.sub(r"((?:``\.``\.`\w+`|column 'n') at row) \d+", r'\1 N', text)
 
 
 def _rows(rows):
     """The same texts in SHOW WARNINGS: with the length that goes with them."""
-    return tuple(re.sub(rb'.(The statement|Unknown prepared statement handler) \(\d+\)', rb'\1 (N)', row) if b'statement' in row else row for row in rows)
+    return tuple(re.sub(rb'.(The statement|Unknown prepared statement handler) \(\d+\)', rb'\1 (N)',
+        row) if b'statement' in row else row for row in rows)
 
 
 def first_difference(direct, through, script):

@@ -1,5 +1,6 @@
 """Plays a session on one endpoint: what each operation was answered."""
 import binascii
+import re
 import struct
 
 import wire
@@ -7,7 +8,8 @@ from client import ServerError
 
 UNKNOWN = 4242  # the id of a statement that was never prepared: the same on both sides
 IN_TRANSACTION, READ_ONLY_TRANSACTION = 0x1, 0x2000
-LONG, LONGLONG, DOUBLE, NULL, BLOB, VAR_STRING = 3, 8, 5, 6, 0xFC, 0xFD
+WRITES = re.compile(r'\b(noted|lies)\(')  # the functions that do, in a SELECT
+LONGLONG, DOUBLE, NULL, BLOB, VAR_STRING = 8, 5, 6, 0xFC, 0xFD
 
 
 def parameter(value):
@@ -48,7 +50,7 @@ class Player:
             if op.reads and self._dirty and self._settle and self._status & (IN_TRANSACTION | READ_ONLY_TRANSACTION) != IN_TRANSACTION:
                 self._settle()
                 self._dirty = False
-            self._dirty = self._dirty or not op.reads
+            self._dirty = self._dirty or not op.reads or WRITES.search(op.text) is not None
             answer = getattr(self, op.do)(op)
             self._note(answer)
             return answer
@@ -118,7 +120,7 @@ class Player:
             if any(name == op.name for name, _ in self._long):
                 self._types.pop(op.name)
                 self._long = {known for known in self._long if known[0] != op.name}
-        return self.wire.simple(wire.EXECUTE, payload)
+        return self.wire.simple(wire.EXECUTE, payload, cursor='cursor' in op.text)
 
     def fetch(self, op):
         return self.wire.fetch(self._statements.get(op.name, (UNKNOWN, 0))[0], int(op.text))

@@ -48,7 +48,8 @@ class Wire(LoginClient):
 
     # commands
 
-    def simple(self, code, payload=b''):
+    def simple(self, code, payload=b'', cursor=False):
+        self._cursor = cursor
         self.command(code, payload)
         return self.results()
 
@@ -144,7 +145,7 @@ class Wire(LoginClient):
         if not self.flags & DEPRECATE_EOF:
             eof = self.status_bytes(self.packet())
             columns.append(eof)
-            if eof[1] & CURSOR_EXISTS:
+            if self._cursor and eof[1] & CURSOR_EXISTS:
                 return 'rows', tuple(columns), (), *eof, b'', b''
         return self.row_packets(columns)
 

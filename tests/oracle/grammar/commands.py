@@ -16,7 +16,9 @@ def reset(s):
     s.add('reset', '', '4.reset')
     forget(s)
     probe(s, '4.reset')
-    s.query(s.one('SELECT @a, @b, @kept', 'SELECT LAST_INSERT_ID(), ROW_COUNT()', 'SELECT DATABASE()', f'SELECT DATABASE(), @@autocommit FROM {s.first}.items LIMIT 1', 'SELECT COUNT(*) FROM tmp1', 'SHOW WARNINGS', 'EXECUTE q1', 'SELECT FOUND_ROWS()', f"SELECT IS_FREE_LOCK('{s.first}_lock')", f'SELECT CURRENT_{"ROLE" if s.maria else "ROLE()"}'), '4.reset', reads=True)
+    s.query(s.one('SELECT @a, @b, @kept', 'SELECT LAST_INSERT_ID(), ROW_COUNT()', 'SELECT DATABASE()',
+        f'SELECT DATABASE(), @@autocommit FROM {s.first}.items LIMIT 1', 'SELECT COUNT(*) FROM tmp1', 'SHOW WARNINGS', 'EXECUTE q1',
+        'SELECT FOUND_ROWS()', f"SELECT IS_FREE_LOCK('{s.first}_lock')", f'SELECT CURRENT_{"ROLE" if s.maria else "ROLE()"}'), '4.reset', reads=True)
 
 
 @rule(6)
@@ -26,7 +28,9 @@ def change_user(s):
     s.schema = schema or None
     forget(s)
     probe(s, '4.change_user')
-    s.query(s.one('SELECT @a, @b', 'SELECT LAST_INSERT_ID()', 'SELECT CURRENT_USER(), DATABASE()', f'SELECT CURRENT_USER(), COUNT(*) FROM {s.first}.items', f'UPDATE {s.first}.items SET price = 9 WHERE id = 1', 'SHOW GRANTS', f'SELECT COUNT(*) FROM {s.first}.items'), '4.change_user', reads=True)
+    s.query(s.one('SELECT @a, @b', 'SELECT LAST_INSERT_ID()', 'SELECT CURRENT_USER(), DATABASE()',
+        f'SELECT CURRENT_USER(), COUNT(*) FROM {s.first}.items', f'UPDATE {s.first}.items SET price = 9 WHERE id = 1', 'SHOW GRANTS',
+        f'SELECT COUNT(*) FROM {s.first}.items'), '4.change_user', reads=True)
 
 
 @rule(1)

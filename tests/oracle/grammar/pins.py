@@ -5,23 +5,31 @@ from grammar.scene import rule
 @rule(14)
 def temporary_tables(s):
     name = s.one('tmp1', 'tmp2', 'items')  # one hides a table
-    s.query(s.one(f'CREATE TEMPORARY TABLE {name} (a INT AUTO_INCREMENT PRIMARY KEY, b VARCHAR(20))', f'CREATE TEMPORARY TABLE {name} AS SELECT id AS a, name AS b FROM {s.first}.items WHERE id < 4', f'CREATE TEMPORARY TABLE IF NOT EXISTS {name} (a INT)', f'CREATE TEMPORARY TABLE {s.second}.{name} (a INT)'), '1.temporary', '4.pin')
+    s.query(s.one(f'CREATE TEMPORARY TABLE {name} (a INT AUTO_INCREMENT PRIMARY KEY, b VARCHAR(20))',
+        f'CREATE TEMPORARY TABLE {name} AS SELECT id AS a, name AS b FROM {s.first}.items WHERE id < 4',
+        f'CREATE TEMPORARY TABLE IF NOT EXISTS {name} (a INT)', f'CREATE TEMPORARY TABLE {s.second}.{name} (a INT)'), '1.temporary', '4.pin')
     s.pinned = True
     for _ in range(s.number(1, 3)):
-        s.query(s.one(f'SELECT * FROM {name} ORDER BY 1', f'INSERT INTO {name} (a) VALUES (7)', f'SELECT COUNT(*) FROM {name}', f'SELECT LAST_INSERT_ID(), COUNT(*) FROM {name}', f'SHOW CREATE TABLE {name}', f'DESCRIBE {name}', f'SELECT a FROM (SELECT a FROM {name}) AS x ORDER BY a', *([] if name == 'items' else [f'ALTER TABLE {name} ADD COLUMN z INT', f'TRUNCATE TABLE {name}']),
+        s.query(s.one(f'SELECT * FROM {name} ORDER BY 1', f'INSERT INTO {name} (a) VALUES (7)', f'SELECT COUNT(*) FROM {name}',
+            f'SELECT LAST_INSERT_ID(), COUNT(*) FROM {name}', f'SHOW CREATE TABLE {name}', f'DESCRIBE {name}',
+            f'SELECT a FROM (SELECT a FROM {name}) AS x ORDER BY a', *([] if name == 'items' else [f'ALTER TABLE {name} ADD COLUMN z INT',
+            f'TRUNCATE TABLE {name}']),
                       f'INSERT INTO {s.first}.notes (note) SELECT a FROM {name} ORDER BY a'), '1.temporary', '4.pin', reads=True)
     if s.chance(0.7):
-        s.query(s.one(f'DROP TEMPORARY TABLE IF EXISTS {name}', f'DROP TEMPORARY TABLE {name}', f'DROP TEMPORARY TABLE IF EXISTS {s.second}.{name}'), '1.temporary', '4.pin')
+        s.query(s.one(f'DROP TEMPORARY TABLE IF EXISTS {name}', f'DROP TEMPORARY TABLE {name}', f'DROP TEMPORARY TABLE IF EXISTS {s.second}.{name}'),
+            '1.temporary', '4.pin')
         s.query(f'SELECT COUNT(*) FROM {name}', '1.temporary', reads=True)
 
 
 @rule(8)
 def lock_tables(s):
     items = f'{s.first}.items'
-    s.query(s.one(f'LOCK TABLES {items} READ', f'LOCK TABLES {items} WRITE', f'LOCK TABLES {items} READ, {s.second}.pairs WRITE', f'LOCK TABLES {items} AS i READ', f'LOCK TABLES {items} READ LOCAL'), '4.pin')
+    s.query(s.one(f'LOCK TABLES {items} READ', f'LOCK TABLES {items} WRITE', f'LOCK TABLES {items} READ, {s.second}.pairs WRITE',
+        f'LOCK TABLES {items} AS i READ', f'LOCK TABLES {items} READ LOCAL'), '4.pin')
     s.pinned, s.transaction = True, None
     for _ in range(s.number(1, 3)):
-        s.query(s.one(f'SELECT COUNT(*) FROM {items}', f'SELECT COUNT(*) FROM {s.second}.pairs', f'UPDATE {items} SET price = 1 WHERE id = 1', f'SELECT COUNT(*) FROM {items} AS i', 'BEGIN', 'COMMIT', f'INSERT INTO {s.second}.pairs VALUES (50, NULL)'), '4.pin', reads=True)
+        s.query(s.one(f'SELECT COUNT(*) FROM {items}', f'SELECT COUNT(*) FROM {s.second}.pairs', f'UPDATE {items} SET price = 1 WHERE id = 1',
+            f'SELECT COUNT(*) FROM {items} AS i', 'BEGIN', 'COMMIT', f'INSERT INTO {s.second}.pairs VALUES (50, NULL)'), '4.pin', reads=True)
     if s.chance(0.85):
         s.query('UNLOCK TABLES', '4.pin')
         s.query(f'SELECT COUNT(*) FROM {s.second}.pairs', '4.pin', reads=True)
@@ -31,7 +39,8 @@ def lock_tables(s):
 def user_locks(s):
     lock = s.text(f'{s.first}_lock')
     s.query(s.one(f'SELECT GET_LOCK({lock}, 0)', f'DO GET_LOCK({lock}, 0)', f'SET @l = GET_LOCK({lock}, 0)'), '1.server_function', '4.pin')
-    s.query(s.one(f'SELECT IS_FREE_LOCK({lock})', f'SELECT COUNT(*) FROM {s.first}.items', f'SELECT IS_FREE_LOCK({lock}), COUNT(*) FROM {s.first}.items'), '4.pin', reads=True)
+    s.query(s.one(f'SELECT IS_FREE_LOCK({lock})', f'SELECT COUNT(*) FROM {s.first}.items',
+        f'SELECT IS_FREE_LOCK({lock}), COUNT(*) FROM {s.first}.items'), '4.pin', reads=True)
     if s.chance(0.7):
         s.query(s.one(f'SELECT RELEASE_LOCK({lock})', 'SELECT RELEASE_ALL_LOCKS()', f'DO RELEASE_LOCK({lock})'), '1.server_function', '4.pin')
         s.query(f'SELECT IS_FREE_LOCK({lock})', '1.server_function')
@@ -43,7 +52,8 @@ def handler(s):
     s.query(f'HANDLER {items} OPEN AS h', '4.pin', '1.write')
     s.pinned = True
     for _ in range(s.number(1, 3)):
-        s.query(s.one('HANDLER h READ FIRST', 'HANDLER h READ NEXT', 'HANDLER h READ `PRIMARY` = (3)', 'HANDLER h READ `PRIMARY` NEXT LIMIT 2', f'SELECT COUNT(*) FROM {items}'), '4.pin', reads=False)
+        s.query(s.one('HANDLER h READ FIRST', 'HANDLER h READ NEXT', 'HANDLER h READ `PRIMARY` = (3)', 'HANDLER h READ `PRIMARY` NEXT LIMIT 2',
+            f'SELECT COUNT(*) FROM {items}'), '4.pin', reads=False)
     if s.chance(0.8):
         s.query('HANDLER h CLOSE', '4.pin')
 

@@ -10,11 +10,21 @@ def argument(s):
 def binary(s):
     items, notes = s.table('items'), s.table('notes')
     text, count, reads = s.one(
-        (f'SELECT * FROM {items} WHERE id = ?', 1, True), (f'SELECT id, name FROM {items} WHERE id < ? ORDER BY id', 1, True), ('SELECT ?, ? + 1', 2, True), (f'SELECT COUNT(*) FROM {items}', 0, True), (f'INSERT INTO {notes} (note) VALUES (?)', 1, False), (f'UPDATE {items} SET price = ? WHERE id = ?', 2, False),
-        (f'SELECT id FROM {items} WHERE id = ? FOR UPDATE', 1, False), ('SELECT LAST_INSERT_ID()', 0, True), ('SELECT ROW_COUNT(), FOUND_ROWS()', 0, True), ('SELECT @@session.sql_mode, @@time_zone', 0, True), (f'SELECT @@time_zone, DATABASE() FROM {items} WHERE id = ?', 1, True), ('SHOW WARNINGS', 0, True),
-        ('SELECT @a', 0, True), ('SET @a = ?', 1, False), (f'CALL {s.first}.gives(?, @b, @a)', 1, False), (f'CALL {s.first}.two_results(?)', 1, False), (f'SELECT {s.first}.twice(?)', 1, True), ('BEGIN', 0, False), ('COMMIT', 0, False), (f'INSERT INTO {items} (id, name) VALUES (?, ?)', 2, False),
-        (f'SELECT name FROM {items} ORDER BY id LIMIT ?', 1, True), ('SELECT * FROM no_such_table WHERE a = ?', 1, True), ('SELEC ?', 1, True), (f'SELECT GROUP_CONCAT(name ORDER BY id), 1/3 FROM {items} WHERE id > ?', 1, True), ("SET time_zone = '+03:00'", 0, False), ('SELECT * FROM t1 WHERE a = ?', 1, True), ('SHOW TABLES', 0, True),
-        (f'SELECT CONCAT(?, name), CHARSET(?) FROM {items} ORDER BY id LIMIT 1', 2, True), (f'DELETE FROM {notes} WHERE id = ?', 1, False), ('SELECT "a"', 0, True), (f'SELECT SQL_CALC_FOUND_ROWS id FROM {items} ORDER BY id LIMIT ?', 1, True), ('', 0, True), ('SELECT 1; SELECT 2', 0, True), ('DO ?', 1, False))
+        (f'SELECT * FROM {items} WHERE id = ?', 1, True), (f'SELECT id, name FROM {items} WHERE id < ? ORDER BY id', 1, True), ('SELECT ?, ? + 1', 2,
+        True), (f'SELECT COUNT(*) FROM {items}', 0, True), (f'INSERT INTO {notes} (note) VALUES (?)', 1, False),
+        (f'UPDATE {items} SET price = ? WHERE id = ?', 2, False),
+        (f'SELECT id FROM {items} WHERE id = ? FOR UPDATE', 1, False), ('SELECT LAST_INSERT_ID()', 0, True), ('SELECT ROW_COUNT(), FOUND_ROWS()', 0,
+        True), ('SELECT @@session.sql_mode, @@time_zone', 0, True), (f'SELECT @@time_zone, DATABASE() FROM {items} WHERE id = ?', 1, True),
+        ('SHOW WARNINGS', 0, True),
+        ('SELECT @a', 0, True), ('SET @a = ?', 1, False), (f'CALL {s.first}.gives(?, @b, @a)', 1, False), (f'CALL {s.first}.two_results(?)', 1,
+        False), (f'SELECT {s.first}.twice(?)', 1, True), ('BEGIN', 0, False), ('COMMIT', 0, False), (f'INSERT INTO {items} (id, name) VALUES (?, ?)',
+        2, False),
+        (f'SELECT name FROM {items} ORDER BY id LIMIT ?', 1, True), ('SELECT * FROM no_such_table WHERE a = ?', 1, True), ('SELEC ?', 1, True),
+        (f'SELECT GROUP_CONCAT(name ORDER BY id), 1/3 FROM {items} WHERE id > ?', 1, True), ("SET time_zone = '+03:00'", 0, False),
+        ('SELECT * FROM t1 WHERE a = ?', 1, True), ('SHOW TABLES', 0, True),
+        (f'SELECT CONCAT(?, name), CHARSET(?) FROM {items} ORDER BY id LIMIT 1', 2, True), (f'DELETE FROM {notes} WHERE id = ?', 1, False),
+        ('SELECT "a"', 0, True), (f'SELECT SQL_CALC_FOUND_ROWS id FROM {items} ORDER BY id LIMIT ?', 1, True), ('', 0, True), ('SELECT 1; SELECT 2',
+        0, True), ('DO ?', 1, False))
     name = s.fresh('p')
     s.add('prepare', text, '4.prepared', name=name, reads=reads)
     s.prepared[name] = (count, reads)
@@ -74,7 +84,8 @@ def prepared_and_changed(s):
     s.add('prepare', 'SELECT * FROM t1 WHERE a = ?', '4.prepared', name=name, reads=True)
     s.prepared[name] = (1, True)
     s.add('execute', '', '4.prepared', name=name, args=[1], reads=True)
-    s.query(s.one('ALTER TABLE t1 ADD COLUMN c INT', 'DROP TABLE t1', 'ALTER TABLE t1 DROP COLUMN b', 'TRUNCATE TABLE t1', 'ALTER TABLE t1 MODIFY b INT'), '1.write')
+    s.query(s.one('ALTER TABLE t1 ADD COLUMN c INT', 'DROP TABLE t1', 'ALTER TABLE t1 DROP COLUMN b', 'TRUNCATE TABLE t1',
+        'ALTER TABLE t1 MODIFY b INT'), '1.write')
     s.add('execute', '', '4.prepared', name=name, args=[1], reads=True)
 
 
@@ -82,9 +93,13 @@ def prepared_and_changed(s):
 def text(s):
     items = s.table('items')
     name = s.one('q1', 'q2')
-    inner = s.one(f'SELECT id FROM {items} WHERE id < 4 ORDER BY id', f'SELECT name FROM {items} WHERE id = ?', f"INSERT INTO {s.table('notes')} (note) VALUES (?)", 'SELECT ? + 1', 'SELECT @@sql_mode', 'SELEC', 'SET @a = 5', f'UPDATE {items} SET price = 1 WHERE id = ?', 'CREATE TABLE t2 (a INT)', 'COMMIT')
+    inner = s.one(f'SELECT id FROM {items} WHERE id < 4 ORDER BY id', f'SELECT name FROM {items} WHERE id = ?',
+        f"INSERT INTO {s.table('notes')} (note) VALUES (?)", 'SELECT ? + 1', 'SELECT @@sql_mode', 'SELEC', 'SET @a = 5',
+        f'UPDATE {items} SET price = 1 WHERE id = ?', 'CREATE TABLE t2 (a INT)', 'COMMIT')
     s.query(s.one(f'PREPARE {name} FROM {s.text(inner)}', f'PREPARE {name} FROM @q'), '1.text_prepare', '4.pin')
     s.pinned = True
     for _ in range(s.number(1, 3)):
-        s.query(s.one(f'EXECUTE {name}', f'EXECUTE {name} USING @a', f'EXECUTE {name} USING @a', f'DEALLOCATE PREPARE {name}', f'DROP PREPARE {name}', f"SET @q = {s.text(inner)}", "SET @a = 3", *([f"EXECUTE IMMEDIATE {s.text(inner)} USING 2", f'EXECUTE {name} USING 1 + 1'] if s.maria else [])), '1.text_prepare', '4.pin')
+        s.query(s.one(f'EXECUTE {name}', f'EXECUTE {name} USING @a', f'EXECUTE {name} USING @a', f'DEALLOCATE PREPARE {name}', f'DROP PREPARE {name}',
+            f"SET @q = {s.text(inner)}", "SET @a = 3", *([f"EXECUTE IMMEDIATE {s.text(inner)} USING 2",
+            f'EXECUTE {name} USING 1 + 1'] if s.maria else [])), '1.text_prepare', '4.pin')
     s.transaction = None if 'COMMIT' in inner else s.transaction

@@ -5,9 +5,11 @@ from grammar.scene import rule
 def statement_inside(s):
     items, notes = s.table('items'), s.table('notes')
     if s.chance(0.6):
-        s.query(s.one(f'SELECT COUNT(*), SUM(price) FROM {items}', f'SELECT id FROM {items} ORDER BY id DESC LIMIT 1', f'SELECT COUNT(*) FROM {notes}', 'SELECT @@session.autocommit', 'SELECT 1'), '1.read', '4.transaction', reads=True)
+        s.query(s.one(f'SELECT COUNT(*), SUM(price) FROM {items}', f'SELECT id FROM {items} ORDER BY id DESC LIMIT 1',
+            f'SELECT COUNT(*) FROM {notes}', 'SELECT @@session.autocommit', 'SELECT 1'), '1.read', '4.transaction', reads=True)
     else:
-        s.query(s.one(f"INSERT INTO {notes} (note) VALUES ('in a transaction')", f'UPDATE {items} SET price = price + 1 WHERE id = {s.number(1, 9)}', f'DELETE FROM {items} WHERE id = {s.number(1, 9)}'), '1.write', '4.transaction')
+        s.query(s.one(f"INSERT INTO {notes} (note) VALUES ('in a transaction')", f'UPDATE {items} SET price = price + 1 WHERE id = {s.number(1, 9)}',
+            f'DELETE FROM {items} WHERE id = {s.number(1, 9)}'), '1.write', '4.transaction')
 
 
 def end(s):
@@ -17,7 +19,8 @@ def end(s):
 
 @rule(20)
 def of_writes(s):
-    s.query(s.one('BEGIN', 'START TRANSACTION', 'BEGIN WORK', 'START TRANSACTION READ WRITE', 'BEGIN /* x */;'), '4.transaction', '2.write_transaction')
+    s.query(s.one('BEGIN', 'START TRANSACTION', 'BEGIN WORK', 'START TRANSACTION READ WRITE', 'BEGIN /* x */;'), '4.transaction',
+        '2.write_transaction')
     s.transaction = 'rw'
     for _ in range(s.number(1, 4)):
         statement_inside(s)
@@ -31,12 +34,16 @@ def of_writes(s):
 def read_only(s):
     if s.chance(0.3):
         s.query(s.one('COMMIT', 'ROLLBACK'), '4.transaction')
-    s.query(s.one('START TRANSACTION READ ONLY', 'START TRANSACTION READ ONLY', 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'), '4.transaction', '2.read_only', reads=True)
+    s.query(s.one('START TRANSACTION READ ONLY', 'START TRANSACTION READ ONLY', 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY'),
+        '4.transaction', '2.read_only', reads=True)
     s.transaction = 'ro'
     for _ in range(s.number(1, 4)):
-        s.query(s.one(f'SELECT COUNT(*), SUM(price) FROM {s.table("items")}', f'SELECT id FROM {s.table("items")} ORDER BY id DESC LIMIT 2', 'SELECT 1', f'SELECT id FROM {s.table("items")} WHERE id = 1 FOR UPDATE', 'SAVEPOINT ro',
-                      f"INSERT INTO {s.table('notes')} (note) VALUES ('no')", f'UPDATE {s.table("items")} SET price = 0', 'SELECT @@transaction_read_only' if not s.maria else 'SELECT @@tx_read_only', 'SHOW WARNINGS',
-                      'SELECT FOUND_ROWS()', f"SET time_zone = '+0{s.number()}:00'", "SET @a = 'in read only'", 'SELECT @a', 'SHOW TABLES', 'SELECT LAST_INSERT_ID()', 'SET sql_mode = \'\'', 'ROLLBACK TO ro'), '2.read_only', '4.transaction', reads=True)
+        s.query(s.one(f'SELECT COUNT(*), SUM(price) FROM {s.table("items")}', f'SELECT id FROM {s.table("items")} ORDER BY id DESC LIMIT 2',
+            'SELECT 1', f'SELECT id FROM {s.table("items")} WHERE id = 1 FOR UPDATE', 'SAVEPOINT ro',
+                      f"INSERT INTO {s.table('notes')} (note) VALUES ('no')", f'UPDATE {s.table("items")} SET price = 0',
+                      'SELECT @@transaction_read_only' if not s.maria else 'SELECT @@tx_read_only', 'SHOW WARNINGS',
+                      'SELECT FOUND_ROWS()', f"SET time_zone = '+0{s.number()}:00'", "SET @a = 'in read only'", 'SELECT @a', 'SHOW TABLES',
+                      'SELECT LAST_INSERT_ID()', 'SET sql_mode = \'\'', 'ROLLBACK TO ro'), '2.read_only', '4.transaction', reads=True)
     if s.chance(0.85):
         end(s)
 
@@ -52,14 +59,17 @@ def snapshot(s):
 
 @rule(8)
 def isolation(s):
-    s.query(s.one('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-                  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', 'SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED', "SET @@session.transaction_isolation = 'READ-COMMITTED'" if not s.maria else "SET @@session.tx_isolation = 'READ-COMMITTED'"),
+    s.query(s.one('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', 'SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+        'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
+                  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', 'SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED',
+                  "SET @@session.transaction_isolation = 'READ-COMMITTED'" if not s.maria else "SET @@session.tx_isolation = 'READ-COMMITTED'"),
             '2.primary_transaction', '4.transaction', '4.pin')
     if s.chance(0.5):
         s.query('BEGIN', '2.primary_transaction', '4.transaction')
         s.transaction = 'rw'
     statement_inside(s)
-    s.query(f"SELECT @@{'tx' if s.maria else 'transaction'}_isolation, COUNT(*) FROM {s.table('items')}", '2.primary_transaction', '4.variable', reads=True)
+    s.query(f"SELECT @@{'tx' if s.maria else 'transaction'}_isolation, COUNT(*) FROM {s.table('items')}", '2.primary_transaction', '4.variable',
+        reads=True)
     if s.transaction:
         end(s)
 
@@ -67,10 +77,13 @@ def isolation(s):
 @rule(8)
 def access_mode(s):
     variable = 'tx_read_only' if s.maria else 'transaction_read_only'
-    s.query(s.one('SET TRANSACTION READ ONLY', 'SET SESSION TRANSACTION READ ONLY', 'SET TRANSACTION READ ONLY', 'SET TRANSACTION READ WRITE', f'SET SESSION {variable} = 1', f'SET @@{variable} = 1', 'SET SESSION TRANSACTION READ ONLY, ISOLATION LEVEL READ COMMITTED'),
+    s.query(s.one('SET TRANSACTION READ ONLY', 'SET SESSION TRANSACTION READ ONLY', 'SET TRANSACTION READ ONLY', 'SET TRANSACTION READ WRITE',
+        f'SET SESSION {variable} = 1', f'SET @@{variable} = 1', 'SET SESSION TRANSACTION READ ONLY, ISOLATION LEVEL READ COMMITTED'),
             '2.read_only', '4.pin')
     for _ in range(s.number(1, 3)):
-        s.query(s.one(f'SELECT COUNT(*) FROM {s.table("items")}', f"INSERT INTO {s.table('notes')} (note) VALUES ('maybe')", f'SELECT @@{variable}', f'SELECT @@{variable} FROM {s.table("items")} LIMIT 1', 'BEGIN', 'START TRANSACTION READ WRITE', 'COMMIT'), '2.read_only', '4.transaction', reads=True)
+        s.query(s.one(f'SELECT COUNT(*) FROM {s.table("items")}', f"INSERT INTO {s.table('notes')} (note) VALUES ('maybe')", f'SELECT @@{variable}',
+            f'SELECT @@{variable} FROM {s.table("items")} LIMIT 1', 'BEGIN', 'START TRANSACTION READ WRITE', 'COMMIT'), '2.read_only',
+            '4.transaction', reads=True)
     s.query('COMMIT', '4.transaction')
     s.transaction = None
     if s.chance(0.85):
@@ -79,7 +92,8 @@ def access_mode(s):
 
 @rule(8)
 def autocommit(s):
-    s.query(s.one('SET autocommit = 0', 'SET AUTOCOMMIT=OFF', 'SET @@session.autocommit = 0', 'SET SESSION autocommit = 0'), '2.write_transaction', '4.transaction')
+    s.query(s.one('SET autocommit = 0', 'SET AUTOCOMMIT=OFF', 'SET @@session.autocommit = 0', 'SET SESSION autocommit = 0'), '2.write_transaction',
+        '4.transaction')
     s.autocommit = False
     for _ in range(s.number(1, 4)):
         statement_inside(s)
@@ -104,7 +118,8 @@ def savepoints(s):
 def implicit_commit(s):
     s.query('BEGIN', '4.transaction')
     s.query(f"INSERT INTO {s.table('notes')} (note) VALUES ('implicit')", '1.write')
-    s.query(s.one('CREATE TABLE t1 (a INT)', 'DROP TABLE IF EXISTS t1', 'BEGIN', 'CREATE TABLE t1 (nonsense', 'DROP TABLE no_such_table', f'ALTER TABLE t1 ADD z INT', 'SET autocommit = 1', 'TRUNCATE TABLE t2', f'LOCK TABLES {s.table("items")} READ'), '4.transaction')
+    s.query(s.one('CREATE TABLE t1 (a INT)', 'DROP TABLE IF EXISTS t1', 'BEGIN', 'CREATE TABLE t1 (nonsense', 'DROP TABLE no_such_table',
+        f'ALTER TABLE t1 ADD z INT', 'SET autocommit = 1', 'TRUNCATE TABLE t2', f'LOCK TABLES {s.table("items")} READ'), '4.transaction')
     s.query('ROLLBACK', '4.transaction')
     s.query('UNLOCK TABLES', '4.transaction')
     s.query(f'SELECT COUNT(*) FROM {s.table("notes")}', '1.read', reads=True)
