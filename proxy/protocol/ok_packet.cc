@@ -75,8 +75,6 @@ std::variant<ErrInfo, Malformed> parse_err(ByteView payload) {
   ErrInfo err;
   err.code = in.u16();
   if (!in.ok() || head != err_head) return Malformed{"bad ERR packet"};
-  // MariaDB's progress reports look like this; ResponseTracker knows where one may come.
-  if (err.code == 0xffff) return Malformed{"progress report that nobody asked for"};
   const std::string_view rest = base::chars_of(in.rest());
   if (rest.size() > sqlstate_size && rest.front() == '#') {
     err.state = rest.substr(1, sqlstate_size);
