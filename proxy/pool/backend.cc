@@ -56,7 +56,9 @@ Backend::Backend(net::Loop& loop, const topology::Server& server, BackendKey key
       server_name_(server.name),
       mariadb_(server.version.flavour == topology::Flavour::mariadb),
       schema_(std::move(schema)),
-      since_(loop.now()) {}
+      since_(loop.now()) {
+  state_.defaults = server.defaults;
+}
 
 Backend::~Backend() { *alive_ = false; }
 

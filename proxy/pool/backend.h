@@ -112,6 +112,7 @@ class Backend final : public net::StreamOwner {
   bool tracks() const { return (capabilities_ & protocol::cap::session_track) != 0; }
   /// Marks for COM_RESET_CONNECTION ahead of the next statement.
   void reset_before_next();
+  bool reset_is_due() const { return needs_reset_; }
   /// The client itself has sent COM_RESET_CONNECTION: the trackers' settings are gone.
   void settings_lost() { needs_settings_ = true; }
   void close();
@@ -133,6 +134,7 @@ class Backend final : public net::StreamOwner {
   session::ConnectionState& state() { return state_; }
   net::Stream& stream() { return *stream_; }
   base::TimePoint since() const { return since_; }
+  base::TimePoint opened() const { return opened_; }
   void touch(base::TimePoint now) { since_ = now; }
   /// Where in the stream of answers it stopped: for telling a client between packets, never inside one.
   /// Heads that are not whole and packets that are gathered have not reached the sink.
@@ -206,6 +208,7 @@ class Backend final : public net::StreamOwner {
   std::unique_ptr<net::Stream> stream_;
   Phase phase_ = Phase::connecting;
   base::TimePoint since_;
+  const base::TimePoint opened_ = base::Clock::now();
   std::uint32_t capabilities_ = 0;
   std::uint16_t login_status_ = protocol::status::autocommit;
   bool needs_settings_ = true, needs_reset_ = false;

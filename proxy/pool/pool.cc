@@ -8,8 +8,13 @@ namespace {
 constexpr base::milliseconds login_limit{10'000};
 }
 
-Pool::Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options)
-    : loop_(loop), metrics_(metrics), limits_(limits), options_(std::move(options)) {}
+Pool::Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options,
+           const routing::Latest& accounts_changed)
+    : loop_(loop),
+      metrics_(metrics),
+      limits_(limits),
+      options_(std::move(options)),
+      accounts_changed_(accounts_changed) {}
 
 Pool::~Pool() {
   for (auto& backend : backends_) {
@@ -40,6 +45,7 @@ Backend* Pool::find_idle(const Wanted& wanted) {
     Backend& backend = **it;
     if (backend.holder() != this || !backend.idle() || !(backend.key() == wanted.key)) continue;
     if (!backend.state().schema.empty() && wanted.schema.empty()) continue;
+    if (accounts_changed_.since(backend.opened())) continue;
     return &backend;
   }
   return nullptr;
@@ -87,6 +93,7 @@ Backend* Pool::acquire(const Wanted& wanted, BackendHolder& holder) {
     if (Backend* idle = find_idle(wanted)) {
       idle->set_holder(&holder);
       idle->touch(loop_.now());
+      if (idle->reset_is_due()) idle->state().defaults = topology_->servers[wanted.key.server].defaults;
       return idle;
     }
   }
@@ -164,7 +171,8 @@ void Pool::sweep() {
       // A server that has greeted is alive; a crowd of TLS handshakes may still take it a while.
       const auto limit = backend.greeted() ? std::max(limits_.connect_timeout, login_limit) : limits_.connect_timeout;
       if (now - backend.since() > limit) backend.on_closed("connect timed out");
-    } else if (backend.holder() == this && now - backend.since() > limits_.idle) {
+    } else if (backend.holder() == this &&
+               (now - backend.since() > limits_.idle || accounts_changed_.since(backend.opened()))) {
       discard(backend);
     }
   }

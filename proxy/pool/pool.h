@@ -7,6 +7,7 @@
 
 #include "proxy/metrics/worker_metrics.h"
 #include "proxy/pool/backend.h"
+#include "proxy/routing/latest.h"
 
 namespace wye::pool {
 
@@ -26,7 +27,10 @@ class Pool final : public BackendHolder {
     base::milliseconds idle{60'000};
     base::milliseconds connect_timeout{1000};
   };
-  Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options);
+  /// `accounts_changed`: a connection from before that moment may still have rights that its account has lost; it
+  /// serves no other session.
+  Pool(net::Loop& loop, metrics::WorkerMetrics& metrics, Limits limits, BackendOptions options,
+       const routing::Latest& accounts_changed);
   ~Pool() override;
 
   /// A connection of this key. An idle one is lent at once (returned). Otherwise one is opened, now or when another is
@@ -79,6 +83,7 @@ class Pool final : public BackendHolder {
   metrics::WorkerMetrics& metrics_;
   Limits limits_;
   BackendOptions options_;
+  const routing::Latest& accounts_changed_;
   std::shared_ptr<const topology::Topology> topology_;
   std::vector<std::unique_ptr<Backend>> backends_;
   std::vector<std::shared_ptr<net::TlsSession>> tls_sessions_;  // by ServerId, made when needed

@@ -29,7 +29,7 @@ int compare_load(const Score& a, const Score& b) {
 }
 
 struct Tally {
-  unsigned offline = 0, lagging = 0, behind = 0;
+  unsigned offline = 0, lagging = 0, behind = 0, differ = 0;
   void count(Rejected rejected) {
     switch (rejected) {
       case Rejected::offline:
@@ -46,6 +46,9 @@ struct Tally {
       case Rejected::behind:
         ++behind;
         return;
+      case Rejected::settings_differ:
+        ++differ;
+        return;
       case Rejected::none:
       case Rejected::is_primary:
       case Rejected::not_chosen:
@@ -53,7 +56,8 @@ struct Tally {
     }
   }
   Reason reason() const {
-    if (offline + lagging + behind == 0) return Reason::no_replica;
+    if (offline + lagging + behind + differ == 0) return Reason::no_replica;
+    if (differ > std::max({offline, lagging, behind})) return Reason::replicas_differ;
     if (behind >= lagging && behind >= offline) return Reason::replicas_behind;
     return lagging >= offline ? Reason::replicas_lagging : Reason::replicas_offline;
   }
@@ -62,6 +66,11 @@ struct Tally {
 bool is_primary(const Input& input, const Server& server) {
   const auto& primary = input.topology.primary;
   return server.role == Role::primary || (primary && &server == &input.topology.servers[*primary]);
+}
+
+bool settings_differ(const SessionView& session, const Server& server) {
+  if (!session.defaults_known) return true;
+  return session.max_packet != 0 && server.max_packet != 0 && session.max_packet != server.max_packet;
 }
 
 }  // namespace
@@ -81,6 +90,7 @@ Rejected judge(const Input& input, const Wanted& wanted, const Server& server) {
   if (!server.applier_running || !receives) return Rejected::not_replicating;
   if (!server.lag) return Rejected::lag_unknown;
   if (*server.lag > wanted.max_lag) return Rejected::lagging;
+  if (settings_differ(input.session, server)) return Rejected::settings_differ;
   if (wanted.consistency != Consistency::eventual && !input.need.covered_by(server)) return Rejected::behind;
   return Rejected::none;
 }

@@ -70,6 +70,8 @@ const char* name(Reason reason) {
       return "replicas_behind";
     case Reason::replicas_offline:
       return "replicas_offline";
+    case Reason::replicas_differ:
+      return "replicas_differ";
     case Reason::reads_always_primary:
       return "reads_always_primary";
     case Reason::last:
@@ -100,6 +102,8 @@ const char* name(Rejected rejected) {
       return "behind";
     case Rejected::draining:
       return "draining";
+    case Rejected::settings_differ:
+      return "settings_differ";
     case Rejected::not_chosen:
       return "not_chosen";
   }

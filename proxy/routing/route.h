@@ -47,7 +47,8 @@ enum class Reason : std::uint8_t {
   no_replica,  // a read, but there is no replica at all
   replicas_lagging,
   replicas_behind,
-  replicas_offline,      // a read, none eligible: what kept most of them out
+  replicas_offline,
+  replicas_differ,       // a read, none eligible: what kept most of them out
   reads_always_primary,  // consistency=primary
   last,                  // count of the above, no reason
 };
@@ -77,6 +78,8 @@ struct SessionView {
   bool session_read_only = false;               // transaction_read_only = 1 for the session
   bool pinned = false;                          // to the primary
   bool untracked = false;                       // the server does not say what statements do to the session
+  bool defaults_known = true;                   // what it began with on the primary; if not, no replica is like it
+  std::uint64_t max_packet = 0;                 // its max_allowed_packet; 0: not known
   std::optional<topology::ServerId> last_read;  // where its last read ran
   std::optional<topology::ServerId>
       last_statement;  // where its previous statement ran: values of the previous statement are there
@@ -94,6 +97,7 @@ enum class Rejected : std::uint8_t {
   stale_observation,
   behind,
   draining,
+  settings_differ,  // in a way that no session can set: max_allowed_packet
   not_chosen
 };
 const char* name(Rejected);

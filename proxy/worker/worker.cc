@@ -32,7 +32,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
       mailbox_(loop_),
       pool_(loop_, metrics_,
             {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
-            backend_options(shared)),
+            backend_options(shared), shared.accounts_changed),
       killer_(loop_, pool_),
       listen_tls_(shared.listen_tls),
       timer_(loop_, [this] { tick(); }) {
@@ -43,6 +43,8 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              metrics_,
                              shared.config,
                              shared.frontier,
+                             shared.globals_set,
+                             shared.accounts_changed,
                              routing::FrontierNeed(shared.frontier),
                              shared.routing,
                              shared.rsa,

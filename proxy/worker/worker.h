@@ -21,6 +21,7 @@ struct Shared {
   const config::Config& config;
   routing::Options routing;
   routing::Frontier frontier;
+  routing::Latest globals_set, accounts_changed;  // by statements of clients
   std::atomic<unsigned> open_sessions{0};
   const protocol::RsaKey* rsa = nullptr;
   std::vector<net::TlsContext> listen_tls;  // one per config.listen; null: TLS off there

@@ -44,6 +44,8 @@ void copy_observation(const Observation& seen, topology::Server& server) {
   server.uuid = seen.uuid;
   server.read_only = seen.read_only;
   server.super_read_only = seen.super_read_only;
+  server.defaults = seen.defaults;
+  server.max_packet = seen.max_packet;
   server.executed = seen.executed;
   server.received = seen.received;
   server.observed_at = seen.began;

@@ -81,6 +81,7 @@ class Connection {
     // MySQL 5.6: see settle().
     bool parallel_applier = false;
     std::shared_ptr<const topology::GtidSet> last_executed, settled;
+    std::shared_ptr<const topology::Defaults> defaults;
   };
   Memo& memo() { return memo_; }
 

@@ -120,8 +120,63 @@ base::Status read_slow(Connection& connection, Connection::Memo& memo, base::Tim
   return base::Ok{};
 }
 
+/// A variable that Defaults holds, and the versions that have it: from this one on, and before that one; 0: any.
+struct DefaultVariable {
+  const char* name;
+  std::uint32_t mysql_from, mysql_before, mariadb_from, mariadb_before;
+};
+constexpr std::uint32_t never = 1;  // as `before`
+constexpr DefaultVariable default_variables[] = {
+    {"block_encryption_mode", 50'617, 0, 110'200, 0},
+    {"cte_max_recursion_depth", 80'003, 0, 0, never},
+    {"default_week_format", 0, 0, 0, 0},
+    {"div_precision_increment", 0, 0, 0, 0},
+    {"group_concat_max_len", 0, 0, 0, 0},
+    {"lc_messages", 0, 0, 0, 0},
+    {"lc_time_names", 0, 0, 0, 0},
+    {"max_error_count", 0, 0, 0, 0},
+    {"max_execution_time", 50'708, 0, 0, never},
+    {"max_join_size", 0, 0, 0, 0},
+    {"max_recursive_iterations", 0, never, 0, 0},
+    {"max_sort_length", 0, 0, 0, 0},
+    {"max_statement_time", 0, never, 0, 0},
+    {"old_mode", 0, never, 0, 0},
+    {"sql_auto_is_null", 0, 0, 0, 0},
+    {"sql_big_selects", 0, 0, 0, 0},
+    {"sql_mode", 0, 0, 0, 0},
+    {"sql_notes", 0, 0, 0, 0},
+    {"sql_quote_show_create", 0, 0, 0, 0},
+    {"sql_select_limit", 0, 0, 0, 0},
+    {"sql_warnings", 0, 0, 0, 0},
+    {"time_zone", 0, 0, 0, 0},
+    {"transaction_isolation", 50'720, 0, 110'101, 0},
+    {"tx_isolation", 0, 50'720, 0, 110'101},
+    {"windowing_use_high_precision", 80'002, 0, 0, never},
+};
+
+bool has(const topology::Version& version, const DefaultVariable& variable) {
+  const bool mariadb = is_mariadb(version);
+  const std::uint32_t from = mariadb ? variable.mariadb_from : variable.mysql_from;
+  const std::uint32_t before = mariadb ? variable.mariadb_before : variable.mysql_before;
+  return version.number >= from && (before == 0 || version.number < before);
+}
+
+void read_defaults(const Table& state, Connection::Memo& memo, Observation& seen) {
+  seen.max_packet = number<std::uint64_t>(state.find(0, {"max_allowed_packet"}));
+  topology::Defaults now;
+  for (const DefaultVariable& variable : default_variables) {
+    const Row* value = state.find(0, {variable.name});
+    if (value != nullptr && *value) now.emplace(variable.name, **value);
+  }
+  if (memo.defaults == nullptr || *memo.defaults != now)
+    memo.defaults = std::make_shared<const topology::Defaults>(std::move(now));
+  seen.defaults = memo.defaults;
+}
+
 std::string tick_statement(const topology::Version& version) {
-  std::string sql = "SELECT @@global.read_only AS read_only";
+  std::string sql = "SELECT @@global.read_only AS read_only, @@global.max_allowed_packet AS max_allowed_packet";
+  for (const DefaultVariable& variable : default_variables)
+    if (has(version, variable)) sql += std::string{", @@global."} + variable.name + " AS " + variable.name;
   if (is_mariadb(version)) {
     // The position of the slave thread first: what it applies between the two reads must not be missing from `written`.
     sql += ", @@global.gtid_slave_pos AS slave_pos, @@global.gtid_binlog_pos AS binlog_pos";
@@ -262,6 +317,7 @@ base::Result<Observation> observe(Connection& connection, const Clock& clock) {
   const Table& status = (*answer)[1];
   seen.read_only = is_on(state.find(0, {"read_only"}));
   seen.super_read_only = is_on(state.find(0, {"super_read_only"}));
+  read_defaults(state, memo, seen);
   if (auto done = read_channels(status, seen.version.flavour, seen); !done) return done.error();
   if (auto done = read_sets(state, status, seen); !done) return done.error();
   settle(status, memo, seen);

@@ -44,8 +44,10 @@ struct Observation {
   std::string hostname, report_host;  // what the server calls itself; never used to connect
   std::uint16_t port = 0, report_port = 0;
   bool read_only = false, super_read_only = false;
-  bool gtids = true;              // MySQL: gtid_mode=ON, or the way there
-  std::vector<Channel> channels;  // empty: no replica
+  std::shared_ptr<const Defaults> defaults;  // the same object as before, as long as nothing changes
+  std::uint64_t max_packet = 0;              // @@global.max_allowed_packet
+  bool gtids = true;                         // MySQL: gtid_mode=ON, or the way there
+  std::vector<Channel> channels;             // empty: no replica
   std::shared_ptr<const GtidSet>
       executed;  // applied here. MySQL: gtid_executed; MariaDB: gtid_slave_pos (see observe.cc)
   std::shared_ptr<const GtidSet> written;   // what replicas can fetch here. MySQL: the same; MariaDB: gtid_binlog_pos

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,10 @@ struct Address {
 /// here.
 base::Result<Address> parse_address(std::string_view text);
 
+/// What a session begins with: the server's global values of the variables that change what a read returns and that a
+/// session can set. Sizes, limits and switches of the optimizer are each server's own.
+using Defaults = std::map<std::string, std::string, std::less<>>;
+
 /// What is known of one server at one moment. Immutable once published.
 struct Server {
   std::string name;
@@ -62,7 +67,9 @@ struct Server {
   std::string uuid;                 // @@server_uuid, empty on MariaDB
   bool read_only = false;
   bool super_read_only = false;
-  std::string source;  // replica: "host:port" of its source
+  std::shared_ptr<const Defaults> defaults;  // absent: not known
+  std::uint64_t max_packet = 0;              // @@global.max_allowed_packet, which no session can change; 0: not known
+  std::string source;                        // replica: "host:port" of its source
   bool receiver_running = false, applier_running = false;
   std::string error;                        // last receiver or applier error
   std::optional<base::milliseconds> lag;    // replica: unknown is absent, never 0

@@ -19,13 +19,17 @@ def both(box, call):
     return direct != through and f'direct {direct!r}, through wye {through!r}'
 
 
-def made(box, name, password, plugin=None):
-    """An account of the flavour's default plugin; SELECT on shop."""
+def create(box, name, password, plugin=None):
     if box.flavour.name == 'mariadb':
         how = f'IDENTIFIED VIA {plugin or "mysql_native_password"} USING PASSWORD({quoted(password)})'
     else:
         how = f'IDENTIFIED {"WITH " + plugin if plugin else ""} BY {quoted(password)}'
-    box.primary.sql(f"CREATE USER '{name}'@'%' {how}", f"GRANT SELECT ON shop.* TO '{name}'@'%'")
+    return f"CREATE USER '{name}'@'%' {how}"
+
+
+def made(box, name, password, plugin=None):
+    """An account of the flavour's default plugin; SELECT on shop."""
+    box.primary.sql(create(box, name, password, plugin), f"GRANT SELECT ON shop.* TO '{name}'@'%'")
 
 
 def set_password(box, name, password):
@@ -79,6 +83,52 @@ def old_password_discarded(box):
             box.primary.sql(f"ALTER USER '{user}'@'%' DISCARD OLD PASSWORD")
             if log_in(box, user, 'old')[0] != 1045 or log_in(box, user, 'new')[0] != 'in':
                 return f"{plugin}: after DISCARD OLD PASSWORD: {log_in(box, user, 'old')}, {log_in(box, user, 'new')}"
+
+
+def lost_rights(box):
+    """rights taken away: on a schema from the next USE on, by DROP USER and CREATE USER from the next login on, on replicas' pooled connections too"""
+    def reads(client, statement='SELECT COUNT(*) FROM t'):
+        try:
+            return client.query(statement).rows
+        except ServerError as error:
+            return error.code
+
+    def replica(client):
+        return client.query('EXPLAIN ROUTE SELECT COUNT(*) FROM t').dicts()[0]['route'] == 'replica'
+
+    made(box, 'losing', 'right')
+    revoke, grant = (f"{what} 'losing'@'%'" for what in ('REVOKE SELECT ON shop.* FROM', 'GRANT SELECT ON shop.* TO'))
+    with box.wye.connect(user='root', password=flavours.ROOT_PASSWORD) as admin:
+        box.sync()
+        with LoginClient(box.wye.port, 'losing', 'right', 'shop', **TLS) as client:
+            wait_until(lambda: replica(client), 20, 'no read goes to a replica')
+            before = reads(client)
+            for step, expected in ((revoke, 1044), (grant, before)):
+                admin.query(step)
+                seen = reads(client, 'USE shop'), reads(client)
+                if seen[1] != expected and seen[0] != expected:
+                    return f'after {step} and USE: {seen}, not {expected}'
+                if expected == 1044 and seen[0] != 1044:
+                    return f'USE after {step}: {seen}'
+        for step in ([revoke], [grant], ["DROP USER 'losing'@'%'", create(box, 'losing', 'right'), "GRANT INSERT ON shop.* TO 'losing'@'%'"]):
+            for statement in step:
+                admin.query(statement)
+            wait = lambda port: outcome(port, 'losing', 'right', 'shop', **TLS)
+            trouble = both(box, wait)
+            if trouble:
+                return f'after {step[-1]}: {trouble}'
+            if step == [revoke]:
+                continue
+            with LoginClient(box.wye.port, 'losing', 'right', 'shop', **TLS) as client:
+                for _ in range(3):
+                    got = reads(client)
+                    if got != (before if step == [grant] else 1142):
+                        return f'after {step[-1]}: {got}'
+                if step == [grant]:
+                    wait_until(lambda: replica(client), 20, 'no read goes to a replica')
+                    reads(client)
+    if before != [('2',)]:
+        return f'before: {before}'
 
 
 def expired(box):
@@ -316,11 +366,11 @@ def socket_of_the_server(box):
 
 
 SCENARIOS = {
-    'mysql': [changed_password, dropped_and_locked, old_password_discarded, expired, roles, proxy_user, limits, anonymous, change_user,
+    'mysql': [changed_password, dropped_and_locked, lost_rights, old_password_discarded, expired, roles, proxy_user, limits, anonymous, change_user,
               init_connect, clear_text_plugin, listed, full_pool, socket_of_the_server, secrets],
-    'mariadb': [changed_password, dropped_and_locked, expired, roles, limits, anonymous, change_user, init_connect, clear_text_plugin, listed,
+    'mariadb': [changed_password, dropped_and_locked, lost_rights, expired, roles, limits, anonymous, change_user, init_connect, clear_text_plugin, listed,
                 full_pool, socket_of_the_server, secrets],
-    'mysql56': [changed_password, dropped_and_locked, expired, limits, anonymous, change_user, init_connect, listed, full_pool, secrets],
+    'mysql56': [changed_password, dropped_and_locked, lost_rights, expired, limits, anonymous, change_user, init_connect, listed, full_pool, secrets],
 }
 
 

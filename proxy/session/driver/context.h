@@ -10,6 +10,7 @@
 #include "proxy/pool/pool.h"
 #include "proxy/protocol/secret.h"
 #include "proxy/routing/frontier.h"
+#include "proxy/routing/latest.h"
 #include "proxy/session/driver/killer.h"
 #include "proxy/session/flows/login.h"
 
@@ -50,6 +51,8 @@ struct Context {
   metrics::WorkerMetrics& metrics;
   const config::Config& config;
   routing::Frontier& frontier;
+  routing::Latest& globals_set;       // SET GLOBAL: what later sessions begin with
+  routing::Latest& accounts_changed;  // GRANT, DROP USER ...: what connections from before may do
   routing::FrontierNeed need;
   routing::Options options;
   const protocol::RsaKey* rsa;

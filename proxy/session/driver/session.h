@@ -11,6 +11,8 @@
 #include "proxy/session/flows/answer.h"
 #include "proxy/session/flows/infile.h"
 #include "proxy/session/flows/prepared.h"
+#include "proxy/session/flows/session_defaults.h"
+#include "proxy/session/flows/side_effects.h"
 #include "proxy/session/flows/upload.h"
 
 namespace wye::session {
@@ -121,6 +123,9 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   sql::Dialect dialect() const;
   void note_statement();
   void count_pin(Pin before);
+  void note_side_effects();
+  void know_defaults();
+  void begin_defaults();
   // session_prepared.cc
   void prepare();
   void execute();
@@ -206,6 +211,7 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   std::unique_ptr<AccountLookup> lookup_;
   // what is remembered of the session
   SessionState session_;
+  SessionDefaults defaults_;
   PreparedStatements prepared_;
   std::optional<topology::ServerId> transaction_server_, last_read_, last_statement_;
   bool broken_transaction_ = false;
@@ -221,7 +227,10 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
     bool close = false;
   } lost_infile_;             // what the client hears at the end of its file
   std::optional<Kill> kill_;  // the command is a KILL of a client's session
-  sql::Facts facts_;          // views into command_ or a prepared statement's text
+  struct {
+    bool globals = false, accounts = false;
+  } side_effects_;    // it changes more than this session
+  sql::Facts facts_;  // views into command_ or a prepared statement's text
   PreparedStatement* statement_ = nullptr;
   protocol::Expect expect_ = protocol::Expect::ok_or_err;
   routing::Reason reason_ = routing::Reason::unknown_statement;

@@ -137,6 +137,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
       }
     });
   }
+  note_side_effects();
   // MariaDB names only the last of several commits.
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   if (primary && mariadb && (facts_.kind == sql::Kind::call || facts_.several))
@@ -153,6 +154,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
 void Session::note_error(const protocol::ErrInfo& err) {
   failed_ = true;
   session_.after_error(&facts_);
+  note_side_effects();
   // An implicit commit may have gone ahead of the error, and errors carry no GTID.
   const bool may_have_committed =
       was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported) || facts_.kind == sql::Kind::call;

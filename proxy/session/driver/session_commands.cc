@@ -101,6 +101,7 @@ bool Session::take_command() {
   kill_.reset();
   text_at_ = protocol::header_size + 1;
   facts_ = {};
+  side_effects_ = {};
   return true;
 }
 
@@ -176,7 +177,7 @@ sql::Dialect Session::dialect() const {
   sql::Dialect dialect;
   dialect.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   dialect.version = context_.greeting_version.number;
-  session_.fill(dialect);
+  session_.fill(dialect, defaults_.values());
   return dialect;
 }
 
@@ -184,10 +185,33 @@ void Session::count_pin(Pin before) {
   if (before == Pin::none && session_.pinned() != Pin::none) context_.metrics.pins[metric_of(session_.pinned())].add();
 }
 
+void Session::begin_defaults() {
+  defaults_.begin(base::Clock::now());
+  know_defaults();
+}
+
+void Session::know_defaults() {
+  if (defaults_.known() || defaults_.look(*context_.topology, context_.globals_set)) return;
+  const auto before = session_.pinned();
+  session_.pin(Pin::untracked_setting);
+  count_pin(before);
+}
+
+/// Of what other sessions must know. Before the statement, because it can happen at any moment from now on, and after
+/// it.
+void Session::note_side_effects() {
+  if (side_effects_.globals) context_.globals_set.note(base::Clock::now());
+  if (side_effects_.accounts) context_.accounts_changed.note(base::Clock::now());
+}
+
 /// What the statement does to the session that no tracker reports.
 void Session::note_statement() {
   const auto before = session_.pinned();
+  know_defaults();
   session_.before(facts_);
+  side_effects_ = {sets_globals(facts_),
+                   may_change_accounts(facts_, statement_ != nullptr ? statement_->text : command_text())};
+  note_side_effects();
   count_pin(before);
   primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
                    (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
@@ -269,6 +293,7 @@ void Session::reset_connection() {
   session_.reset();
   // MySQL goes back to the server's default charset; MariaDB to the login's.
   if (context_.topology->flavour == topology::Flavour::mysql) session_.collation = 0;
+  begin_defaults();
   prepared_.clear();
   broken_transaction_ = primary_state_ = false;
   transaction_server_ = last_read_ = last_statement_ = std::nullopt;
@@ -304,6 +329,7 @@ void Session::explain_route(std::string_view text) {
   const auto facts = sql::classify(sql, dialect());
   routing::SessionView view;
   session_.fill(view);
+  defaults_.fill(view);
   view.untracked = !topology::tracks_sessions(context_.greeting_version);
   view.transaction_server = transaction_server_;
   view.last_read = last_read_;

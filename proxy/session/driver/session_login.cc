@@ -313,6 +313,7 @@ void Session::logged_in(pool::Backend& backend) {
     primary_state_ = broken_transaction_ = false;
   }
   held_.push_back(&backend);
+  begin_defaults();
   session_.apply_status(backend.login_status(), true);
   if (!again) context_.metrics.sessions_total[metrics::SessionResult::accepted].add();
   become(Idle{});

@@ -12,6 +12,7 @@ void Session::route_and_run() {
   to_primary_ = false;
   routing::SessionView view;
   session_.fill(view);
+  defaults_.fill(view);
   view.untracked = !topology::tracks_sessions(context_.greeting_version);
   view.transaction_server = transaction_server_;
   view.last_read = last_read_;
@@ -73,13 +74,13 @@ void Session::on_backend_ready(pool::Backend& backend) {
 /// What differs between the session and this connection goes ahead, in the same write.
 void Session::send_state(pool::Backend& backend, const std::string& schema) {
   auto& there = backend.state();
-  if (!schema.empty() && there.schema != schema) {
+  if (session_.must_use(there, schema)) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
-    there.schema = schema;
   }
+  session_.used(there, schema.empty() ? there.schema : schema);
   if (!session_.differs(there)) return;
-  const std::string sql = session_.difference(there);
+  const std::string sql = session_.difference(there, defaults_.values());
   if (sql.empty()) return;
   ++ahead_left_;
   backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));

@@ -186,6 +186,7 @@ void SessionState::apply_text(const sql::SessionText& text, bool from_primary) {
 }
 
 void SessionState::set_schema(std::string_view name) {
+  ++schema_use_;
   if (schema == name) return;
   schema = std::string(name);
   ++version_;
@@ -203,11 +204,30 @@ void SessionState::reset() {
   next_transaction_ = tracker_change_ = false;
 }
 
-std::string SessionState::difference(ConnectionState& connection) const {
+void SessionState::adopt(ConnectionState& connection) const {
+  used(connection, schema);
+  if (!differs(connection)) return;
+  for (const auto& [variable, value] : variables_) connection.variables.insert_or_assign(variable, value);
+  connection.version = version_;
+}
+
+namespace {
+
+/// What the connection has now; nullptr: not known.
+const std::string* value_there(const ConnectionState& connection, std::string_view variable) {
+  if (const auto set = connection.variables.find(variable); set != connection.variables.end()) return &set->second;
+  if (connection.defaults == nullptr) return nullptr;
+  const auto begun = connection.defaults->find(variable);
+  return begun == connection.defaults->end() ? nullptr : &begun->second;
+}
+
+}  // namespace
+
+std::string SessionState::difference(ConnectionState& connection, const topology::Defaults* defaults) const {
   std::string sql;
   // The SET is read under the sql_mode that the connection has now, not the one that it is about to get.
-  const auto mode = connection.variables.find("sql_mode");
-  const bool raw = mode != connection.variables.end() && mode->second.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
+  const std::string* mode = value_there(connection, "sql_mode");
+  const bool raw = mode != nullptr && mode->find("NO_BACKSLASH_ESCAPES") != std::string::npos;
   std::vector<std::pair<std::string_view, std::string_view>> there_now;
   for (const auto& [variable, value] : variables_) {
     if (moves_by_itself(variable)) continue;
@@ -218,6 +238,15 @@ std::string SessionState::difference(ConnectionState& connection) const {
       there_now.emplace_back(variable, value);
       continue;
     }
+    sql += sql.empty() ? "SET " : ", ";
+    sql += assignment(variable, value, raw);
+    there_now.emplace_back(variable, value);
+  }
+  // What another server begins a session with.
+  static const topology::Defaults none;
+  for (const auto& [variable, value] : defaults != nullptr ? *defaults : none) {
+    const std::string* there = value_there(connection, variable);
+    if (variables_.contains(variable) || there == nullptr || *there == value) continue;
     sql += sql.empty() ? "SET " : ", ";
     sql += assignment(variable, value, raw);
     there_now.emplace_back(variable, value);
@@ -241,12 +270,17 @@ void SessionState::fill(routing::SessionView& view) const {
   view.session_read_only = on(find("transaction_read_only", "tx_read_only"));
 }
 
-void SessionState::fill(sql::Dialect& dialect) const {
+void SessionState::fill(sql::Dialect& dialect, const topology::Defaults* defaults) const {
   dialect.no_backslash_escapes = (status_ & protocol::status::no_backslash_escapes) != 0;
+  const auto read_mode = [&dialect](std::string_view mode) {
+    dialect.ansi_quotes = mode.find("ANSI_QUOTES") != std::string_view::npos;
+    dialect.ignore_space = mode.find("IGNORE_SPACE") != std::string_view::npos;
+    dialect.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
+  };
   if (const auto mode = variables_.find("sql_mode"); mode != variables_.end()) {
-    dialect.ansi_quotes = mode->second.find("ANSI_QUOTES") != std::string::npos;
-    dialect.ignore_space = mode->second.find("IGNORE_SPACE") != std::string::npos;
-    dialect.no_backslash_escapes = mode->second.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
+    read_mode(mode->second);
+  } else if (defaults != nullptr) {
+    if (const auto begun = defaults->find("sql_mode"); begun != defaults->end()) read_mode(begun->second);
   }
   if (const auto cs = variables_.find("character_set_client"); cs != variables_.end()) {
     static constexpr std::string_view wide[] = {"gbk", "sjis", "cp932", "big5", "gb18030"};

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,10 +27,13 @@ struct PreparedThere {
 /// What a backend connection has been told. Kept beside it; compared with what the session wants before each statement.
 struct ConnectionState {
   std::string schema;
-  Variables variables;
+  std::uint64_t schema_use = 0;                               // which USE of the session; 0: the login's
+  Variables variables;                                        // what was set here
+  std::shared_ptr<const topology::Defaults> defaults;         // what the others are; nullptr: not known
   std::uint64_t version = 0;                                  // of the SessionState that was last applied; 0: fresh
   std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
   void forget_session() {
+    schema_use = UINT64_MAX;
     variables.clear();
     version = 0;
     prepared.clear();
@@ -73,18 +77,23 @@ class SessionState {
   void reset();  // COM_RESET_CONNECTION: keeps the schema
 
   /// SQL that brings a connection to this state, empty if there is no difference. `connection.variables` becomes what
-  /// will be true.
-  std::string difference(ConnectionState& connection) const;
+  /// will be true. `defaults`: what the session began with, nullptr where that is not known.
+  std::string difference(ConnectionState& connection, const topology::Defaults* defaults = nullptr) const;
   /// The connection where the state was just changed has it.
-  void adopt(ConnectionState& connection) const {
-    if (!differs(connection)) return;
-    connection.variables = variables_;
-    connection.schema = schema;
-    connection.version = version_;
-  }
+  void adopt(ConnectionState& connection) const;
   void transaction_lost() {
     status_ = static_cast<std::uint16_t>(
         status_ & ~(protocol::status::in_transaction | protocol::status::in_transaction_readonly));
+  }
+  /// The rights on a schema are looked up by USE and kept: a connection must see each USE of the session, also of the
+  /// schema that it has, and one at least of each session. Then the caller calls use().
+  bool must_use(const ConnectionState& connection, const std::string& wanted) const {
+    if (wanted.empty()) return false;
+    return connection.schema != wanted || (connection.schema_use != 0 && connection.schema_use != schema_use_);
+  }
+  void used(ConnectionState& connection, const std::string& wanted) const {
+    connection.schema = wanted;
+    connection.schema_use = schema_use_;
   }
   bool differs(const ConnectionState& connection) const { return connection.version != version_; }
 
@@ -99,7 +108,7 @@ class SessionState {
   const Variables& variables() const { return variables_; }
 
   void fill(routing::SessionView& view) const;
-  void fill(sql::Dialect& dialect) const;
+  void fill(sql::Dialect& dialect, const topology::Defaults* defaults = nullptr) const;
 
  private:
   void set_schema(std::string_view name);
@@ -107,6 +116,7 @@ class SessionState {
   void note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
   Variables variables_;
   std::uint64_t version_ = 1;
+  std::uint64_t schema_use_ = 1;
   std::uint16_t status_ = protocol::status::autocommit;
   Pin pin_ = Pin::none;
   bool next_transaction_ = false;

@@ -15,7 +15,7 @@ using test::Sink;
 struct World {
   explicit World(Pool::Limits limits = {}) : one(loop), two(loop) {
     one.greeting.plugin = two.greeting.plugin = "mysql_native_password";
-    pool.emplace(loop, metrics, limits, BackendOptions{});
+    pool.emplace(loop, metrics, limits, BackendOptions{}, accounts_changed);
     publish(0);
     std::vector<Holder*> all{&a, &b, &c};
     for (auto* h : all) h->when_lost = [this](Backend& lost) { pool->forget(lost); };
@@ -53,6 +53,7 @@ struct World {
   test::ScriptedServer one, two;
   protocol::AccountPtr account = test::account();
   Holder a, b, c;
+  routing::Latest accounts_changed;
   std::optional<Pool> pool;
 };
 
@@ -110,6 +111,23 @@ TEST_CASE("only an equal key is lent, and a connection with a schema never to a 
   SECTION("a login of its own") { other.new_login = true; }
   CHECK(w.pool->acquire(other, w.b) == nullptr);
   CHECK(w.pool->acquire(w.wanted(0, "blog"), w.c) != nullptr);  // another schema: INIT_DB goes ahead
+}
+
+TEST_CASE("a connection from before an account's change serves nobody else") {
+  World w;
+  Backend& old = w.get(w.a, w.wanted());
+  SECTION("it idles") {
+    w.pool->release(old);
+    w.accounts_changed.note(base::Clock::now());
+  }
+  SECTION("it is in use") {
+    w.accounts_changed.note(base::Clock::now());
+    w.pool->release(old);
+  }
+  CHECK(w.pool->acquire(w.wanted(), w.b) == nullptr);
+  REQUIRE(run_until(w.loop, [&] { return w.b.ready.size() == 1; }));
+  w.pool->release(*w.b.ready[0]);
+  CHECK(w.pool->acquire(w.wanted(), w.c) == w.b.ready[0]);
 }
 
 TEST_CASE("the limit: who comes later waits and is served in order by what is given back") {
