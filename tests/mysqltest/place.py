@@ -45,7 +45,7 @@ class Place:
         self._make_var()
         flavour = flavours.MySql(self._binaries)
         self.box = Sandbox(flavour, replicas=2, wye=self._wye, folder=self._var, semi_sync=False,
-                           server_options=self._server_options(), wye_config={'replication': {'interval': '10ms'}})
+                           server_options=self._server_options(), wye_config={'replication': {'interval': '30ms'}})
         self.box.start()
         self._prepare()
         (self._var / 'mysqld.1').symlink_to(self.box.primary.folder)

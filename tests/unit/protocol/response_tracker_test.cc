@@ -184,7 +184,7 @@ TEST_CASE("answers that break the protocol") {
       {Expect::query, true, {end}},
       {Expect::query, true, {"0101"}},
       {Expect::query, true, {"fc0000"}},
-      {Expect::query, true, {"fd000001"}},
+      {Expect::query, true, {"fe0000000001000000"}},
       {Expect::query, true, {"fc01"}},
       {Expect::query, true, {one, end}},
       {Expect::query, true, {one, ""}},
@@ -307,6 +307,13 @@ TEST_CASE("a binary log streams until EOF or an error") {
   CHECK(std::get<Verdict>(refused.head(0xff, 9)).part == Part::err);
   REQUIRE(std::holds_alternative<std::monostate>(refused.end_of_packet(test::hex("ffd404233432303030"))));
   CHECK(refused.failed());
+}
+
+TEST_CASE("a result may have more columns than any table") {
+  ResponseTracker tracker{Expect::query, {.deprecate_eof = true}};
+  REQUIRE(std::holds_alternative<Verdict>(tracker.head(0xfd, 4)));
+  CHECK(std::holds_alternative<std::monostate>(tracker.end_of_packet(test::hex("fd a10901"))));
+  CHECK_FALSE(tracker.finished());
 }
 
 TEST_CASE("a progress report is no end") {
