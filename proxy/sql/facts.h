@@ -103,6 +103,7 @@ enum Effect : std::uint32_t {
   fx_read_write_transaction = 1u << 25,  // START TRANSACTION READ WRITE, which overrides a session's READ ONLY
   fx_calc_found_rows = 1u << 24,  // SELECT SQL_CALC_FOUND_ROWS: the next FOUND_ROWS() asks the connection that ran it
   fx_system_schema = 1u << 26,    // names mysql, information_schema, performance_schema or sys
+  fx_unreported_setting = 1u << 27,  // MariaDB: SET @@x without a scope, which its trackers pass over in silence
 };
 
 /// The word for one effect ("user_variable"), for EXPLAIN and tests; takes exactly one bit.

@@ -148,6 +148,8 @@ const char* name(Effect effect) {
       return "calc_found_rows";
     case fx_system_schema:
       return "system_schema";
+    case fx_unreported_setting:
+      return "unreported_setting";
   }
   return "none";
 }

@@ -162,7 +162,7 @@ void Statement::assigned_value(std::string_view name, bool next_only) {
   if (same(name, "sql_auto_is_null") && !is_switched_off(value)) scanner_.add(fx_sticky_setting);
   switch (set_variable(name)) {
     case SetVariable::ordinary:
-      return scanner_.add(fx_set_session);
+      return scanner_.add(next_only && dialect_.mariadb ? fx_set_session | fx_unreported_setting : fx_set_session);
     case SetVariable::sticky:
       return scanner_.add(fx_sticky_setting);
     case SetVariable::autocommit:

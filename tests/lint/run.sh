@@ -15,6 +15,7 @@ elif [ ${#sources[@]} -gt 0 ]; then
 fi
 
 python3 tests/lint/rooms.py || failed=1
+python3 tests/lint/named_tests.py || failed=1
 
 while IFS= read -r script; do
   case $(head -n 1 "$script" | tr -d '\0') in

@@ -177,7 +177,8 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     backend->state().prepared[statement_->key] = {tracker.statement_id(), 0};
     prepared_.succeeded(statement_->id);
   }
-  if (backend != nullptr && !backend->tracks()) note_untracked(tracker.failed());
+  const bool unreported = facts_.has(sql::fx_unreported_setting);
+  if (backend != nullptr && (!backend->tracks() || unreported)) note_untracked(tracker.failed());
   if (kill_) return kill_answered(tracker.failed());
   if (!upload_.complete() || infile_.active()) {
     // The server answered before it had everything and reads no further; it closes. So does a server seen directly.

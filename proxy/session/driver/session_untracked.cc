@@ -1,8 +1,10 @@
+#include <algorithm>
+
 #include "proxy/session/driver/session.h"
 #include "proxy/sql/session_text.h"
 
-// Servers without session trackers (MySQL before 5.7): what a statement did is known from its text and the status
-// flags.
+// Servers without session trackers (MySQL before 5.7), and what MariaDB's don't report (SET @@x = ...): what a
+// statement did is known from its text and the status flags.
 namespace wye::session {
 
 namespace {
@@ -53,6 +55,11 @@ void Session::note_untracked(bool failed) {
     const bool runs_others = facts_.several || facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function) ||
                              facts_.has(sql::fx_text_prepare);
     if (command == com_init_db || !runs_others) return;
+    done.whole = false;
+  }
+  // Which collation a charset brings along differs between the versions of MariaDB.
+  const auto of_charset = [](const auto& v) { return v.first.starts_with("char") || v.first.starts_with("coll"); };
+  if (facts_.has(sql::fx_unreported_setting) && std::any_of(done.variables.begin(), done.variables.end(), of_charset)) {
     done.whole = false;
   }
   const auto before = session_.pinned();
