@@ -14,8 +14,8 @@ constexpr std::uint32_t eof_length = 5;          // an OK that ends a result has
 constexpr std::uint32_t prepare_ok_length = 12;  // one more with optional metadata
 constexpr std::uint8_t full_metadata = 1;
 constexpr std::uint16_t progress_code = 0xffff;
-// A table has at most 4096 columns and COM_STMT_PREPARE has 16 bits for their number, but a SELECT may list more (tried:
-// 68,001). Clients count them in 32 bits.
+// A table has at most 4096 columns and COM_STMT_PREPARE has 16 bits for their number, but a SELECT may list more
+// (tried: 68,001). Clients count them in 32 bits.
 constexpr std::uint64_t max_columns = 0xffffffff;
 
 bool reports_progress(ByteView err_payload) {
