@@ -34,6 +34,7 @@ routing::Options routing_options(const config::Config& config) {
                         : r.consistency == "primary"   ? routing::Consistency::primary
                                                        : routing::Consistency::global;
   options.max_lag = r.max_lag;
+  options.wait = r.wait;
   options.reads_on_primary = r.reads_on_primary == "never"    ? routing::ReadsOnPrimary::never
                              : r.reads_on_primary == "always" ? routing::ReadsOnPrimary::always
                                                               : routing::ReadsOnPrimary::fallback;

@@ -61,8 +61,12 @@ inline constexpr Metric consistency_fallbacks{"wye_consistency_fallbacks_total",
                                               "Reads that went to the primary because no replica was known to be far "
                                               "enough in time",
                                               "reason"};
+inline constexpr Metric consistency_waits{"wye_consistency_waits_total", Type::counter,
+                                          "Reads that waited for a replica to catch up: until it had (covered), in "
+                                          "vain (timeout), until it could no longer be asked (failed)",
+                                          "outcome"};
 inline constexpr Metric consistency_wait{"wye_consistency_wait_seconds", Type::histogram,
-                                         "Time that reads waited for a replica to catch up", ""};
+                                         "Time that reads waited for the replica to catch up", "server"};
 inline constexpr Metric held_statements{"wye_held_statements", Type::gauge, "Statements that wait for a primary now",
                                         ""};
 inline constexpr Metric log_dropped{"wye_log_lines_dropped_total", Type::counter,
@@ -102,6 +106,7 @@ inline constexpr std::array all = {&statements,
                                    &retries,
                                    &protocol_errors,
                                    &consistency_fallbacks,
+                                   &consistency_waits,
                                    &consistency_wait,
                                    &held_statements,
                                    &log_dropped,

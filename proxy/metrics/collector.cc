@@ -121,6 +121,8 @@ void clients(std::vector<MetricFamily>& out, const Workers& workers) {
       out, catalog::protocol_errors, "kind", workers, [](auto& w) -> auto& { return w.protocol_errors; });
   by<ConsistencyFallback>(
       out, catalog::consistency_fallbacks, "reason", workers, [](auto& w) -> auto& { return w.consistency_fallbacks; });
+  by<WaitOutcome>(
+      out, catalog::consistency_waits, "outcome", workers, [](auto& w) -> auto& { return w.consistency_waits; });
   Family bytes{catalog::bytes};
   for (const Side side : {Side::client, Side::server}) {
     for (const Direction d : {Direction::in, Direction::out}) {
@@ -129,11 +131,8 @@ void clients(std::vector<MetricFamily>& out, const Workers& workers) {
     }
   }
   std::move(bytes).into(out);
-  Family wait{catalog::consistency_wait}, held{catalog::held_statements};
-  wait.add({}, sum_histogram(
-                   workers, [](const auto& w) -> auto& { return w.consistency_wait; }));
+  Family held{catalog::held_statements};
   held.add({}, sum(workers, [](const auto& w) { return w.held_statements.value(); }));
-  std::move(wait).into(out);
   std::move(held).into(out);
 }
 
@@ -161,12 +160,19 @@ double latency_of(const Workers& workers, topology::ServerId id) {
 /// What workers count of each server.
 void traffic(std::vector<MetricFamily>& out, const Workers& workers, const topology::Topology& t) {
   Family queries{catalog::server_queries}, latency{catalog::server_latency}, connections{catalog::backend_connections},
-      errors{catalog::backend_errors};
+      errors{catalog::backend_errors}, waits{catalog::consistency_wait};
   for (std::size_t i = 0; i < t.servers.size(); ++i) {
     const auto id = static_cast<topology::ServerId>(i);
     const std::string& server = t.servers[i].name;
     queries.add({{"server", server}}, sum_server(workers, id, [](const auto& s) { return s.queries.value(); }));
     if (const double l = latency_of(workers, id); l >= 0) latency.add({{"server", server}}, l);
+    Workers there;
+    for (const WorkerMetrics* w : workers) {
+      if (w->find_server(id) != nullptr) there.push_back(w);
+    }
+    auto wait = sum_histogram(
+        there, [&](const auto& w) -> auto& { return w.find_server(id)->consistency_wait; });
+    if (wait.sample_count > 0) waits.add({{"server", server}}, std::move(wait));
     for (std::size_t k = 0; k < count_of<BackendState>; ++k) {
       const auto state = static_cast<BackendState>(k);
       connections.add({{"server", server}, {"state", name(state)}},
@@ -178,7 +184,7 @@ void traffic(std::vector<MetricFamily>& out, const Workers& workers, const topol
                  sum_server(workers, id, [&](const auto& s) { return s.errors[kind].value(); }));
     }
   }
-  for (Family* f : {&queries, &latency, &connections, &errors}) std::move(*f).into(out);
+  for (Family* f : {&queries, &latency, &connections, &errors, &waits}) std::move(*f).into(out);
 }
 
 /// What the monitor knows of each server.

@@ -86,6 +86,11 @@ const char* name(ProtocolError e) {
   return at(names, e);
 }
 
+const char* name(WaitOutcome e) {
+  static constexpr std::array<const char*, count_of<WaitOutcome>> names = {"covered", "timeout", "failed"};
+  return at(names, e);
+}
+
 const char* name(ConsistencyFallback e) {
   static constexpr std::array<const char*, count_of<ConsistencyFallback>> names = {"wait_timeout", "no_gtid",
                                                                                    "position_unknown"};

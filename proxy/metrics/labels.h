@@ -83,6 +83,9 @@ enum class ProtocolError : std::uint8_t {
 /// Why a read did not get what its consistency level needs from a replica and went to the primary.
 enum class ConsistencyFallback : std::uint8_t { wait_timeout, no_gtid, position_unknown, last };
 
+/// How a read's wait for a replica ended.
+enum class WaitOutcome : std::uint8_t { covered, timeout, failed, last };
+
 const char* name(RouteKind);
 const char* name(Phase);
 const char* name(SessionState);
@@ -96,6 +99,7 @@ const char* name(Pin);
 const char* name(Retry);
 const char* name(ProtocolError);
 const char* name(ConsistencyFallback);
+const char* name(WaitOutcome);
 
 template <class E>
 inline constexpr std::size_t count_of = static_cast<std::size_t>(E::last);

@@ -34,8 +34,9 @@ class By2 {
 struct ServerMetrics {
   By<Gauge, BackendState> connections;
   By<Counter, BackendError> errors;
-  Counter queries;  // statements sent to it for clients
-  Ewma latency;     // from the statement's last byte out to the first byte of the answer in
+  Counter queries;             // statements sent to it for clients
+  Histogram consistency_wait;  // of reads that waited for it
+  Ewma latency;                // from the statement's last byte out to the first byte of the answer in
 };
 
 /// One per worker: its thread alone writes; the exporter reads while it lives. Owned by whoever owns the worker.
@@ -58,7 +59,7 @@ class WorkerMetrics {
   By<Counter, Retry> retries;
   By<Counter, ProtocolError> protocol_errors;
   By<Counter, ConsistencyFallback> consistency_fallbacks;
-  Histogram consistency_wait;
+  By<Counter, WaitOutcome> consistency_waits;
   Gauge held_statements;  // waiting for a primary
 
   /// The worker's own call: makes the entry when it is first needed. Beyond `most_servers` all share one entry.

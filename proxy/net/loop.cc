@@ -68,16 +68,32 @@ void Loop::add_dirty(Stream* stream) { dirty_.push_back(stream); }
 void Loop::forget(Stream* stream) { std::replace(dirty_.begin(), dirty_.end(), stream, static_cast<Stream*>(nullptr)); }
 
 Timer::Timer(Loop& loop, std::function<void()> fire) : fire_(std::move(fire)) {
-  event_ = event_new(
-      loop.base(), -1, EV_PERSIST, [](int, short, void* self) { static_cast<Timer*>(self)->fire_(); }, this);
+  const auto fired = [](int, short, void* self) {
+    auto* timer = static_cast<Timer*>(self);
+    if (timer->once_) timer->stop();
+    timer->fire_();
+  };
+  event_ = event_new(loop.base(), -1, EV_PERSIST, fired, this);
   if (event_ == nullptr) throw std::bad_alloc();
 }
 
 Timer::~Timer() { event_free(event_); }
 
 void Timer::every(base::milliseconds interval) {
+  once_ = false;
+  start(interval);
+}
+
+void Timer::once(base::milliseconds delay) {
+  once_ = true;
+  start(delay);
+}
+
+void Timer::start(base::milliseconds interval) {
   const timeval tv{interval.count() / 1000, (interval.count() % 1000) * 1000};
   event_add(event_, &tv);
 }
+
+void Timer::stop() { event_del(event_); }
 
 }  // namespace wye::net

@@ -58,7 +58,7 @@ class Loop {
   std::unique_ptr<Compressing> compressing_;
 };
 
-/// A timer of one loop; fires once per start(), or every `interval` if repeated. Destroying it cancels.
+/// A timer of one loop: every() or once(), the later call counts. Destroying it cancels.
 class Timer {
  public:
   Timer(Loop& loop, std::function<void()> fire);
@@ -66,8 +66,12 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   void every(base::milliseconds interval);
+  void once(base::milliseconds delay);
+  void stop();
 
  private:
+  void start(base::milliseconds interval);
+  bool once_ = false;
   event* event_;
   std::function<void()> fire_;
 };

@@ -12,12 +12,12 @@ using topology::State;
 
 struct Score {
   std::uint64_t outstanding = 0, weight = 0;
-  std::uint32_t latency_us = 0;
+  std::uint32_t latency_us = 0, wait_us = 0;
 };
 
 Score score_of(const Input& input, ServerId id) {
   const Load load = id < input.load.size() ? input.load[id] : Load{};
-  return Score{load.outstanding + std::uint64_t{1}, input.topology.servers[id].weight, load.latency_us};
+  return Score{load.outstanding + std::uint64_t{1}, input.topology.servers[id].weight, load.latency_us, load.wait_us};
 }
 
 /// Less than 0: a is better. Outstanding per weight, compared without a division; weight 0 is the last resort.
@@ -73,6 +73,36 @@ bool settings_differ(const SessionView& session, const Server& server) {
   return session.max_packet != 0 && server.max_packet != 0 && session.max_packet != server.max_packet;
 }
 
+ServerId id_of(const Input& input, const Server& server) {
+  return static_cast<ServerId>(&server - input.topology.servers.data());
+}
+
+/// Best first, as many as there is room for.
+class Waits {
+ public:
+  void add(ServerId id, const Score& score) {
+    std::size_t at = wait_.count;
+    while (at > 0 && better(score, scores_[at - 1])) --at;
+    if (at == WaitFor::most) return;
+    wait_.count = std::min(wait_.count + 1, WaitFor::most);
+    for (std::size_t i = wait_.count - 1; i > at; --i) {
+      wait_.servers[i] = wait_.servers[i - 1];
+      scores_[i] = scores_[i - 1];
+    }
+    wait_.servers[at] = id;
+    scores_[at] = score;
+  }
+  const WaitFor& best() const { return wait_; }
+
+ private:
+  static bool better(const Score& a, const Score& b) {
+    const int order = compare_load(a, b);
+    return order < 0 || (order == 0 && a.wait_us < b.wait_us);
+  }
+  WaitFor wait_;
+  std::array<Score, WaitFor::most> scores_{};
+};
+
 }  // namespace
 
 Rejected judge(const Input& input, const Wanted& wanted, const Server& server) {
@@ -91,14 +121,27 @@ Rejected judge(const Input& input, const Wanted& wanted, const Server& server) {
   if (!server.lag) return Rejected::lag_unknown;
   if (*server.lag > wanted.max_lag) return Rejected::lagging;
   if (settings_differ(input.session, server)) return Rejected::settings_differ;
-  if (wanted.consistency != Consistency::eventual && !input.need.covered_by(server)) return Rejected::behind;
+  if (wanted.consistency != Consistency::eventual && !input.need.covered_by(id_of(input, server), server))
+    return Rejected::behind;
   return Rejected::none;
+}
+
+bool may_wait_for(const Input& input, const Wanted& wanted, const Server& server) {
+  // A replica this far behind in time will not be there in milliseconds. Lag is measured in steps of the observations,
+  // so a healthy one may seem some hundred milliseconds behind.
+  constexpr base::milliseconds too_far{1000};
+  if (input.options.wait.count() == 0 || wanted.consistency == Consistency::eventual) return false;
+  if (!server.lag || *server.lag > input.options.wait + too_far) return false;
+  const ServerId id = id_of(input, server);
+  if (id < input.load.size() && input.load[id].no_wait) return false;
+  return input.need.can_wait_for(server);
 }
 
 Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {
   Choice choice;
   Score best;
   Tally tally;
+  Waits waits;
   for (std::size_t i = 0; i < input.topology.servers.size(); ++i) {
     const auto id = static_cast<ServerId>(i);
     const Server& server = input.topology.servers[i];
@@ -106,6 +149,7 @@ Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {
     const bool reads_here = with_primary && input.topology.primary == id && server.state == State::online;
     if (rejected != Rejected::none && !reads_here) {
       tally.count(rejected);
+      if (rejected == Rejected::behind && may_wait_for(input, wanted, server)) waits.add(id, score_of(input, id));
       continue;
     }
     const Score score = score_of(input, id);
@@ -118,6 +162,7 @@ Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {
     }
   }
   choice.none_because = tally.reason();
+  if (!choice.server) choice.wait = waits.best();
   return choice;
 }
 

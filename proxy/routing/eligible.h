@@ -17,10 +17,14 @@ struct Wanted {
 /// Why this server may not serve such a read now, or Rejected::none. Unknown is never eligible (routing.md 2, 5).
 Rejected judge(const Input&, const Wanted&, const topology::Server&);
 
-/// A replica that serves reads, or none: with what kept the replicas out.
+/// To wait for this server, which is `behind`, could make it eligible in time.
+bool may_wait_for(const Input&, const Wanted&, const topology::Server&);
+
+/// A replica that serves reads, or none: with what kept the replicas out, and those worth waiting for.
 struct Choice {
   std::optional<topology::ServerId> server;
   Reason none_because = Reason::no_replica;
+  WaitFor wait;
 };
 
 /// The eligible server with the least outstanding statements for its weight, ties by latency; a session stays where its

@@ -59,7 +59,14 @@ bool Frontier::covered_by(const topology::GtidSet& executed) const {
   return true;
 }
 
+std::size_t Frontier::used() const {
+  std::size_t n = 0;
+  while (n < slots && slots_[n].state.load(std::memory_order_acquire) == 2) ++n;
+  return n;
+}
+
 void FrontierNeed::observe(const topology::Topology& topology) {
+  positions_.observe(topology);
   const std::int64_t unreported = frontier_.unreported_at();
   if (unreported == baseline_of_ || !topology.primary) return;
   const auto& primary = topology.servers[*topology.primary];
@@ -68,11 +75,84 @@ void FrontierNeed::observe(const topology::Topology& topology) {
   baseline_of_ = unreported;
 }
 
-bool FrontierNeed::covered_by(const topology::Server& replica) const {
-  if (replica.executed == nullptr || !frontier_.covered_by(*replica.executed)) return false;
+bool FrontierNeed::has(topology::ServerId id, const topology::Server& replica, std::size_t slot,
+                       std::uint64_t number) const {
+  if (number == 0 || positions_.through(id, slot) >= number) return true;
+  return replica.executed != nullptr && replica.executed->covers_through(frontier_.source(slot), number);
+}
+
+bool FrontierNeed::has(topology::ServerId id, const topology::Server& replica,
+                       const std::shared_ptr<const topology::GtidSet>& baseline) const {
+  if (positions_.has_baseline(id, baseline)) return true;
+  return replica.executed != nullptr && replica.executed->includes(*baseline);
+}
+
+bool FrontierNeed::covered_by(topology::ServerId id, const topology::Server& replica) const {
+  if (replica.executed == nullptr || frontier_.overflowed()) return false;
+  const std::size_t used = frontier_.used();
+  for (std::size_t slot = 0; slot < used; ++slot) {
+    if (!has(id, replica, slot, frontier_.number(slot))) return false;
+  }
   const std::int64_t unreported = frontier_.unreported_at();
   if (unreported == INT64_MIN) return true;
-  return unreported == baseline_of_ && baseline_ != nullptr && replica.executed->includes(*baseline_);
+  return unreported == baseline_of_ && baseline_ != nullptr && has(id, replica, baseline_);
+}
+
+bool FrontierNeed::can_wait_for(const topology::Server& replica) const {
+  // WAIT_FOR_EXECUTED_GTID_SET came with 5.7.5, and before 5.7.6 gtid_executed runs ahead of the commit.
+  constexpr std::uint32_t mysql_waits = 50'706;
+  if (replica.version.flavour == topology::Flavour::mysql && replica.version.number < mysql_waits) return false;
+  if (replica.executed == nullptr || frontier_.overflowed()) return false;
+  const std::int64_t unreported = frontier_.unreported_at();
+  return unreported == INT64_MIN || (unreported == baseline_of_ && baseline_ != nullptr);
+}
+
+Goal FrontierNeed::freeze() const {
+  Goal goal;
+  const std::size_t used = frontier_.used();
+  goal.numbers.reserve(used);
+  for (std::size_t slot = 0; slot < used; ++slot) goal.numbers.push_back(frontier_.number(slot));
+  const std::int64_t unreported = frontier_.unreported_at();
+  if (unreported != INT64_MIN && unreported == baseline_of_) goal.baseline = baseline_;
+  goal.attainable = !frontier_.overflowed() && (unreported == INT64_MIN || goal.baseline != nullptr);
+  return goal;
+}
+
+bool FrontierNeed::covers(topology::ServerId id, const topology::Server& replica, const Goal& goal) const {
+  if (replica.executed == nullptr || !goal.attainable) return false;
+  for (std::size_t slot = 0; slot < goal.numbers.size(); ++slot) {
+    if (!has(id, replica, slot, goal.numbers[slot])) return false;
+  }
+  return goal.baseline == nullptr || has(id, replica, goal.baseline);
+}
+
+Question FrontierNeed::missing(topology::ServerId id, const topology::Server& replica, const Goal& goal) const {
+  const topology::Flavour flavour = replica.version.flavour;
+  const bool mariadb = flavour == topology::Flavour::mariadb;
+  Question question{{}, {std::vector<std::uint64_t>(goal.numbers.size()), nullptr, true}};
+  topology::GtidSet position;  // MariaDB: each domain once
+  const auto also = [&question](const std::string& set) { question.text += (question.text.empty() ? "" : ",") + set; };
+  for (std::size_t slot = 0; slot < goal.numbers.size(); ++slot) {
+    if (has(id, replica, slot, goal.numbers[slot])) continue;
+    question.goal.numbers[slot] = goal.numbers[slot];
+    const topology::Gtid gtid{frontier_.source(slot), goal.numbers[slot], 1};
+    position.add(gtid);
+    if (mariadb) continue;
+    // All before it as well: what was acknowledged may have been committed in any order.
+    topology::GtidSet one;
+    one.add(gtid);
+    std::string through = one.to_string(flavour);
+    through.insert(through.rfind(':') + 1, "1-");
+    also(through);
+  }
+  if (goal.baseline != nullptr && !has(id, replica, goal.baseline)) {
+    question.goal.baseline = goal.baseline;
+    const topology::GtidSet rest = goal.baseline->minus(*replica.executed);
+    position.add(rest);
+    if (!mariadb) also(rest.to_string(flavour));
+  }
+  if (mariadb) question.text = position.to_string(flavour);
+  return question;
 }
 
 }  // namespace wye::routing

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "proxy/routing/positions.h"
 #include "proxy/routing/route.h"
 #include "replication/topology/gtid_set.h"
 
@@ -26,6 +27,10 @@ class Frontier {
   bool covered_by(const topology::GtidSet& executed) const;
   std::int64_t unreported_at() const { return unreported_at_.load(std::memory_order_acquire); }
   bool overflowed() const { return overflowed_.load(std::memory_order_relaxed); }
+  /// Slots 0 .. used()-1 have a source, for good; their numbers only grow.
+  std::size_t used() const;
+  std::uint64_t number(std::size_t slot) const { return slots_[slot].number.load(std::memory_order_acquire); }
+  const topology::GtidSource& source(std::size_t slot) const { return slots_[slot].source; }
 
  private:
   struct Slot {
@@ -39,19 +44,44 @@ class Frontier {
   std::atomic<bool> overflowed_{false};
 };
 
-/// What a read of this worker needs: the frontier, and what the primary had after a commit that nobody reported. One
-/// worker.
+/// What a read of this worker needs: the frontier, and what the primary had after a commit that nobody reported. What a
+/// replica has is known from its observation, or from its own answer since (Positions). One worker.
 class FrontierNeed final : public Need {
  public:
   explicit FrontierNeed(Frontier& frontier) : frontier_(frontier) {}
   /// With each new topology.
   void observe(const topology::Topology& topology);
-  bool covered_by(const topology::Server& replica) const override;
+  bool covered_by(topology::ServerId id, const topology::Server& replica) const override;
+  bool can_wait_for(const topology::Server& replica) const override;
+
+  /// What is needed now, for a read that will go on later.
+  Goal freeze() const;
+  bool covers(topology::ServerId id, const topology::Server& replica, const Goal& goal) const;
+  /// What of the goal this replica is not known to have: the question to ask it. Empty text: nothing.
+  Question missing(topology::ServerId id, const topology::Server& replica, const Goal& goal) const;
+  Positions& positions() { return positions_; }
 
  private:
+  bool has(topology::ServerId id, const topology::Server& replica, std::size_t slot, std::uint64_t number) const;
+  bool has(topology::ServerId id, const topology::Server& replica,
+           const std::shared_ptr<const topology::GtidSet>& baseline) const;
   Frontier& frontier_;
+  Positions positions_;
   std::shared_ptr<const topology::GtidSet> baseline_;  // what the primary had when first observed after `baseline_of_`
   std::int64_t baseline_of_ = INT64_MIN;
+};
+
+/// What a read that has waited needs: no more than when it came in.
+class FrozenNeed final : public Need {
+ public:
+  FrozenNeed(const FrontierNeed& need, const Goal& goal) : need_(need), goal_(goal) {}
+  bool covered_by(topology::ServerId id, const topology::Server& replica) const override {
+    return need_.covers(id, replica, goal_);
+  }
+
+ private:
+  const FrontierNeed& need_;
+  const Goal& goal_;
 };
 
 }  // namespace wye::routing

@@ -68,6 +68,8 @@ const char* name(Reason reason) {
       return "replicas_lagging";
     case Reason::replicas_behind:
       return "replicas_behind";
+    case Reason::wait_timeout:
+      return "wait_timeout";
     case Reason::replicas_offline:
       return "replicas_offline";
     case Reason::replicas_differ:

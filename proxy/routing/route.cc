@@ -77,14 +77,14 @@ class Router {
   base::Status take_hint();
   base::Status check_hint_server();
   bool begins_anew() const;
-  Route inside_transaction() const;
+  Result<Route> inside_transaction() const;
   Result<Route> outside_transaction();
   Result<Route> begin();
   Result<Route> read();
   Route previous_statement() const;
   Result<Route> on_replica(Reason reason);
   Error none_eligible() const;
-  Route to_primary(Reason reason) const { return Route{input_.topology.primary, reason}; }
+  Route to_primary(Reason reason) const { return Route{input_.topology.primary, reason, {}}; }
 
   const Input& input_;
   const sql::Facts& facts_;
@@ -136,9 +136,19 @@ bool Router::begins_anew() const {
   return facts_.kind == Kind::begin && session_.transaction_read_only && session_.autocommit;
 }
 
-Route Router::inside_transaction() const {
+/// A READ ONLY transaction is on one replica. What its first read sees is what the whole transaction sees, so that one
+/// must be fresh, as if it began there; else the transaction, in which nothing has happened, begins again elsewhere.
+Result<Route> Router::inside_transaction() const {
   if (!session_.transaction_read_only || !session_.transaction_server) return to_primary(Reason::transaction);
-  return Route{session_.transaction_server, Reason::read_only_transaction};
+  const Route there{session_.transaction_server, Reason::read_only_transaction, {}};
+  const ServerId id = *session_.transaction_server;
+  const bool first_read = session_.transaction_untouched && facts_.kind == Kind::read;
+  if (!first_read || wanted_.consistency == Consistency::eventual || input_.topology.primary == id) return there;
+  const topology::Server& server = input_.topology.servers[id];
+  if (input_.need.covered_by(id, server)) return there;
+  if (may_wait_for(input_, wanted_, server)) return Route{input_.topology.primary, Reason::replicas_behind, {{id}, 1}};
+  if (input_.options.reads_on_primary == ReadsOnPrimary::never) return none_eligible();
+  return to_primary(Reason::replicas_behind);
 }
 
 Result<Route> Router::outside_transaction() {
@@ -174,7 +184,7 @@ Result<Route> Router::read() {
       return refuse("the server of the hint is " + std::string{topology::name(server.state)} + ": " +
                     quoted(server.name));
     }
-    return Route{hinted_server_, Reason::hint_server};
+    return Route{hinted_server_, Reason::hint_server, {}};
   }
   if (hint.replica && hint_may_move(facts_)) return on_replica(Reason::hint_replica);
   if (facts_.why == Why::previous_statement_value) return previous_statement();
@@ -189,7 +199,7 @@ Route Router::previous_statement() const {
   const bool only_previous = facts_.has(sql::fx_previous_result) && !facts_.has(sql::fx_last_insert_id);
   if (only_previous && session_.last_statement && *session_.last_statement < input_.topology.servers.size() &&
       input_.topology.servers[*session_.last_statement].state != State::offline) {
-    return Route{session_.last_statement, Reason::previous_statement_value};
+    return Route{session_.last_statement, Reason::previous_statement_value, {}};
   }
   return to_primary(Reason::previous_statement_value);
 }
@@ -197,7 +207,8 @@ Route Router::previous_statement() const {
 Result<Route> Router::on_replica(Reason reason) {
   const bool with_primary = input_.options.reads_on_primary == ReadsOnPrimary::always && reason == Reason::replica_read;
   const Choice choice = choose(input_, wanted_, with_primary);
-  if (choice.server) return Route{choice.server, reason};
+  if (choice.server) return Route{choice.server, reason, {}};
+  if (choice.wait.count > 0) return Route{input_.topology.primary, Reason::replicas_behind, choice.wait};
   if (input_.options.reads_on_primary == ReadsOnPrimary::never) return none_eligible();
   return to_primary(choice.none_because);
 }
@@ -230,7 +241,9 @@ Result<Route> explain(const Input& input, std::vector<Candidate>& candidates) {
     } else if (rejected == Rejected::none) {
       rejected = Rejected::not_chosen;  // it could have served a read
     }
-    candidates.push_back(Candidate{id, rejected});
+    const bool would_wait =
+        rejected == Rejected::behind && may_wait_for(input, router.wanted(), input.topology.servers[i]);
+    candidates.push_back(Candidate{id, rejected, would_wait});
   }
   return route;
 }

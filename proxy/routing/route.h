@@ -47,6 +47,7 @@ enum class Reason : std::uint8_t {
   no_replica,  // a read, but there is no replica at all
   replicas_lagging,
   replicas_behind,
+  wait_timeout,  // a read that waited for a replica, in vain
   replicas_offline,
   replicas_differ,       // a read, none eligible: what kept most of them out
   reads_always_primary,  // consistency=primary
@@ -64,6 +65,7 @@ struct Options {
   Consistency consistency = Consistency::global;
   base::milliseconds max_lag{10'000};
   base::milliseconds observation_max_age{2'000};  // an older observation of a replica is no knowledge
+  base::milliseconds wait{0};  // how long a read may wait for a replica that is behind; 0: not at all
   ReadsOnPrimary reads_on_primary = ReadsOnPrimary::fallback;
   bool lenient_hints = false;
 };
@@ -73,6 +75,7 @@ struct SessionView {
   bool in_transaction = false;
   bool transaction_read_only = false;                    // the running one is READ ONLY
   std::optional<topology::ServerId> transaction_server;  // where the running READ ONLY transaction is
+  bool transaction_untouched = false;  // and nothing has been read in it: it can begin again elsewhere
   bool autocommit = true;
   bool serializable = false;
   bool session_read_only = false;               // transaction_read_only = 1 for the session
@@ -105,12 +108,21 @@ const char* name(Rejected);
 struct Candidate {
   topology::ServerId server = 0;
   Rejected rejected = Rejected::none;
+  bool would_wait = false;  // behind, and a read would wait for it to catch up
+};
+
+/// Replicas that lack nothing but the position, the best ones: a read may wait for the first of them that has it.
+struct WaitFor {
+  static constexpr std::size_t most = 2;
+  std::array<topology::ServerId, most> servers{};
+  std::size_t count = 0;
 };
 
 struct Route {
   std::optional<topology::ServerId>
       server;  // absent: no server can take it now (writes wait for a primary; see `reason`)
   Reason reason = Reason::unknown_statement;
+  WaitFor wait{};  // not empty: `server` is where it goes only after it has waited for these in vain
 };
 
 /// How far the replicas must be. A replica is eligible only if covered(server) is true for it. Implemented by the
@@ -118,13 +130,20 @@ struct Route {
 class Need {
  public:
   virtual ~Need() = default;
-  virtual bool covered_by(const topology::Server& replica) const = 0;
+  virtual bool covered_by(topology::ServerId id, const topology::Server& replica) const = 0;
+  /// Can this replica be asked to say when it is there?
+  virtual bool can_wait_for(const topology::Server& replica) const {
+    (void)replica;
+    return false;
+  }
 };
 
 /// Load of each server, by ServerId, as this worker sees it. Shorter than the topology: missing means 0.
 struct Load {
   std::uint32_t outstanding = 0;  // statements in flight
   std::uint32_t latency_us = 0;   // EWMA
+  std::uint32_t wait_us = 0;      // EWMA of the waits for its position
+  bool no_wait = false;           // to wait for it was in vain lately
 };
 
 struct Input {

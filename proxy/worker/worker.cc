@@ -34,6 +34,8 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
             {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
             backend_options(shared), shared.accounts_changed),
       killer_(loop_, pool_),
+      need_(shared.frontier),
+      waiters_(loop_, pool_, metrics_, need_, {shared.monitor, shared.config.routing.wait, shared.config.pool.idle}),
       listen_tls_(shared.listen_tls),
       timer_(loop_, [this] { tick(); }) {
   for (const auto& tls : listen_tls_) {
@@ -45,7 +47,8 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              shared.frontier,
                              shared.globals_set,
                              shared.accounts_changed,
-                             routing::FrontierNeed(shared.frontier),
+                             need_,
+                             waiters_,
                              shared.routing,
                              shared.rsa,
                              tls.get(),
@@ -62,6 +65,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              shared.config.accounts.source == "file" ? &shared.listed : nullptr}));
   }
   pool_.set_topology(shared.first);
+  waiters_.on_topology(shared.first);
 }
 
 Worker::~Worker() {
@@ -123,14 +127,15 @@ void Worker::set_tls(std::vector<net::TlsContext> listen, net::TlsContext backen
 void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {
   auto& current = contexts_.front()->topology;
   if (current != nullptr && (topology->epoch < current->epoch || topology->serial < current->serial)) return;
+  need_.observe(*topology);
   for (auto& context : contexts_) {
     context->topology = topology;
-    context->need.observe(*topology);
     if (!topology->primary) continue;
     context->greeting_version = topology->servers[*topology->primary].version;
     context->greeting_known = true;
   }
   pool_.set_topology(topology);
+  waiters_.on_topology(topology);
   for (auto& [id, session] : sessions_) session->on_topology();
 }
 
@@ -166,6 +171,7 @@ void Worker::kill(session::SessionId victim, bool query) {
 void Worker::tick() {
   pool_.sweep();
   killer_.sweep();
+  waiters_.sweep();
   for (auto& [id, session] : sessions_) session->tick();
   if (!draining_) return;
   const bool late = loop_.now() > drain_until_;

@@ -75,6 +75,8 @@ class Worker {
   net::Mailbox mailbox_;
   pool::Pool pool_;
   session::Killer killer_;
+  routing::FrontierNeed need_;
+  session::Waiters waiters_;
   std::vector<Worker*> all_;
   std::vector<net::TlsContext> listen_tls_;                  // what the contexts point to
   std::vector<std::unique_ptr<session::Context>> contexts_;  // one per listener: they differ in TLS

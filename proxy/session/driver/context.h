@@ -12,6 +12,7 @@
 #include "proxy/routing/frontier.h"
 #include "proxy/routing/latest.h"
 #include "proxy/session/driver/killer.h"
+#include "proxy/session/driver/waiters.h"
 #include "proxy/session/flows/login.h"
 
 namespace wye::session {
@@ -53,7 +54,8 @@ struct Context {
   routing::Frontier& frontier;
   routing::Latest& globals_set;       // SET GLOBAL: what later sessions begin with
   routing::Latest& accounts_changed;  // GRANT, DROP USER ...: what connections from before may do
-  routing::FrontierNeed need;
+  routing::FrontierNeed& need;
+  Waiters& waiters;
   routing::Options options;
   const protocol::RsaKey* rsa;
   ssl_ctx_st* tls;                       // towards clients; nullptr: not offered

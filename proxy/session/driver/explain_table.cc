@@ -12,7 +12,9 @@ protocol::Table explain_table(const sql::Facts& facts, const routing::Route& rou
   for (const auto& candidate : candidates) {
     auto row = common;
     row.emplace_back(topology.servers[candidate.server].name);
-    row.emplace_back(route.server == candidate.server ? "taken" : routing::name(candidate.rejected));
+    row.emplace_back(route.server == candidate.server ? "taken"
+                     : candidate.would_wait           ? "behind, would wait"
+                                                      : routing::name(candidate.rejected));
     table.rows.push_back(std::move(row));
   }
   if (table.rows.empty()) {

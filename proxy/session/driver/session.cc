@@ -31,7 +31,7 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, 1024));
 }
 
-constexpr std::size_t closed_index = 7;
+constexpr std::size_t closed_index = 8;
 constexpr base::milliseconds last_words{10'000};
 
 }  // namespace
@@ -126,6 +126,7 @@ void Session::close(const char* why) {
   become(Closed{});
   log::debug("session_closed", {{"session", id_}, {"client", peer_.name}, {"why", why}});
   lookup_.reset();
+  context_.waiters.cancel(*this);
   if (!quiet) end_running_statements();
   release_all(quiet);
   context_.metrics.bytes.at(metrics::Side::client, metrics::Direction::in).add(client_->bytes_in());
@@ -242,8 +243,8 @@ void Session::on_topology() {
 }
 
 Session::Row Session::row() const {
-  static constexpr const char* states[] = {"login",     "idle",    "holding", "acquiring",
-                                           "preparing", "running", "asking",  "closed"};
+  static constexpr const char* states[] = {"login",   "idle",   "holding", "acquiring", "preparing",
+                                           "running", "asking", "waiting", "closed"};
   Row row;
   row.id = id_;
   row.user = account_ != nullptr ? account_->user : "";

@@ -24,11 +24,15 @@ namespace wye::session {
 /// States and what moves them:
 ///   LoggingIn -> Idle              the primary accepted the account
 ///   Idle -> Acquiring|Holding      a command needs a server | there is no primary now
+///   Idle -> Waiting -> Acquiring   a read: for a replica to have what it must see
 ///   Idle -> Asking -> Acquiring    KILL: what runs the session that is meant, on its worker?
 ///   Acquiring -> Preparing|Relaying  a connection is there (PREPARE goes ahead of an EXECUTE that this server does not
 ///   know) Preparing -> Relaying, Relaying -> Idle    the answer is over; or -> Acquiring: it runs again elsewhere any
 ///   -> Closed
-class Session final : public net::StreamOwner, public pool::BackendHolder, public pool::ResponseSink {
+class Session final : public net::StreamOwner,
+                      public pool::BackendHolder,
+                      public pool::ResponseSink,
+                      public Waiters::Reader {
  public:
   Session(Context& context, SessionId id, Client client);
   ~Session() override;
@@ -63,6 +67,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void on_backend_ready(pool::Backend& backend) override;
   void on_backend_lost(pool::Backend& backend, const base::Error& error, bool server_said_so) override;
   void on_backend_drained(pool::Backend& backend) override;
+  // Waiters::Reader
+  void on_wait_over(metrics::WaitOutcome outcome) override;
   // pool::ResponseSink: the answer to the client's statement
   std::uint8_t sequence_shift() const override { return answer_.shift(); }
   bool wants_definitions_end() const override { return answer_.needs_cut() && spoiled_ == Spoiled::no; }
@@ -151,12 +157,16 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   void pass_to_stream();
   // session_run.cc
   void route_and_run();
+  routing::SessionView view() const;
+  bool wait_for_replica(const routing::Route& route);
   void run_on_primary(routing::Reason reason);
   void obtain(topology::ServerId server);
   void run_on(pool::Backend& backend);
   void send_state(pool::Backend& backend, const std::string& schema);
   void send_statement(pool::Backend& backend);
   void leave_transaction_elsewhere();
+  bool begins_elsewhere() const;
+  void move_transaction();
   void leave_frozen_replica();
   void finish(bool failed);
   void run_again(routing::Reason reason, metrics::Retry kind);
@@ -215,7 +225,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   PreparedStatements prepared_;
   std::optional<topology::ServerId> transaction_server_, last_read_, last_statement_;
   bool broken_transaction_ = false;
-  bool primary_state_ = false;  // user variables, locks, ... that no other connection has
+  bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
+  bool primary_state_ = false;          // user variables, locks, ... that no other connection has
   std::vector<pool::Backend*> held_;
   // the command that runs
   base::Bytes command_;      // its first frame's head and payload; the rest is in upload_
@@ -242,6 +253,8 @@ class Session final : public net::StreamOwner, public pool::BackendHolder, publi
   bool to_primary_ = false;  // no routing: the command belongs to the primary
   bool dispatching_ = false;
   std::optional<base::TimePoint> hold_until_;
+  std::optional<routing::Goal> goal_;  // the command has waited, or waits, for a replica to have this
+  metrics::WaitOutcome wait_outcome_ = metrics::WaitOutcome::covered;
   unsigned ahead_left_ = 0;  // answers of the session's state still to come
   bool ahead_failed_ = false, preparing_ = false;
   bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;

@@ -96,6 +96,7 @@ bool Session::take_command() {
   started_ = context_.loop.now();
   whole_ = wanted == head.length && head.length != protocol::max_frame;
   hold_until_.reset();
+  goal_.reset();
   attempts_ = 0;
   statement_ = nullptr;
   kill_.reset();
@@ -327,16 +328,9 @@ void Session::explain_route(std::string_view text) {
   std::string_view sql = text.substr(static_cast<std::size_t>(at - text.begin()));
   sql.remove_prefix(std::min(word.size(), sql.size()));
   const auto facts = sql::classify(sql, dialect());
-  routing::SessionView view;
-  session_.fill(view);
-  defaults_.fill(view);
-  view.untracked = !topology::tracks_sessions(context_.greeting_version);
-  view.transaction_server = transaction_server_;
-  view.last_read = last_read_;
-  view.last_statement = last_statement_;
   std::vector<routing::Candidate> candidates;
   const auto route = routing::explain(
-      {facts, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()},
+      {facts, view(), *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()},
       candidates);
   if (!route) return fail(route.error());
   const auto table = explain_table(facts, *route, candidates, *context_.topology);

@@ -8,24 +8,65 @@
 // One statement's way: route, connection, session state ahead, statement, and what happens when a server is lost.
 namespace wye::session {
 
-void Session::route_and_run() {
-  to_primary_ = false;
+routing::SessionView Session::view() const {
   routing::SessionView view;
   session_.fill(view);
   defaults_.fill(view);
   view.untracked = !topology::tracks_sessions(context_.greeting_version);
   view.transaction_server = transaction_server_;
+  const bool may_move = command_.size() > 4 && (command_[4] == com_query || command_[4] == com_stmt_execute);
+  view.transaction_untouched = transaction_untouched_ && may_move;
   view.last_read = last_read_;
   view.last_statement = last_statement_;
+  return view;
+}
+
+void Session::route_and_run() {
+  to_primary_ = false;
+  std::optional<routing::FrozenNeed> frozen;
+  if (goal_) frozen.emplace(context_.need, *goal_);
+  const routing::Need& need = frozen ? static_cast<const routing::Need&>(*frozen) : context_.need;
   const auto route = routing::route(
-      {facts_, view, *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()});
+      {facts_, view(), *context_.topology, need, context_.options, context_.pool.load(), context_.loop.now()});
   if (!route) {
     fail(route.error());
     return finish(true);
   }
+  if (wait_for_replica(*route)) return;
   reason_ = route->reason;
+  const bool in_vain = goal_ && wait_outcome_ == metrics::WaitOutcome::timeout;
+  if (in_vain && reason_ == routing::Reason::replicas_behind) reason_ = routing::Reason::wait_timeout;
   if (!route->server) return hold("no primary");
   obtain(*route->server);
+}
+
+/// True: it will be routed again when one of the replicas has what it needs by now, or its time is over.
+bool Session::wait_for_replica(const routing::Route& route) {
+  if (goal_) return false;
+  if (route.reason == routing::Reason::replicas_behind && context_.options.wait.count() > 0)
+    context_.waiters.passed_over();
+  if (route.wait.count == 0) return false;
+  goal_ = context_.need.freeze();
+  if (!goal_->attainable) {  // another worker's statement has just made it so
+    wait_outcome_ = metrics::WaitOutcome::failed;
+    route_and_run();
+    return true;
+  }
+  server_ = route.wait.servers[0];
+  become(Waiting{});
+  context_.waiters.wait(*this, *goal_, route.wait);
+  return true;
+}
+
+void Session::on_wait_over(metrics::WaitOutcome outcome) {
+  if (!std::holds_alternative<Waiting>(state_)) return;
+  wait_outcome_ = outcome;
+  const auto kind =
+      outcome == metrics::WaitOutcome::covered ? metrics::RouteKind::replica : metrics::RouteKind::primary;
+  context_.metrics.statement_seconds.at(kind, metrics::Phase::wait).observe(context_.loop.now() - state_since_);
+  if (outcome == metrics::WaitOutcome::timeout)
+    context_.metrics.consistency_fallbacks[metrics::ConsistencyFallback::wait_timeout].add();
+  route_and_run();
 }
 
 void Session::run_on_primary(routing::Reason reason) {
@@ -103,6 +144,10 @@ void Session::run_on(pool::Backend& backend) {
     return;
   }
   send_state(backend, session_.schema);
+  if (begins_elsewhere()) {
+    ++ahead_left_;
+    backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "START TRANSACTION READ ONLY"));
+  }
   // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped
   // and run again.
   if (ahead_left_ > 0 && !backend.key().to_replica) return become(Preparing{});
@@ -112,6 +157,7 @@ void Session::run_on(pool::Backend& backend) {
 void Session::send_statement(pool::Backend& backend) {
   first_ = true;
   passed_ = failed_ = false;
+  if (begins_elsewhere()) move_transaction();
   leave_transaction_elsewhere();
   was_in_transaction_ = session_.in_transaction();
   sent_ = context_.loop.now();
@@ -137,6 +183,22 @@ void Session::send_statement(pool::Backend& backend) {
   } else if (expect_ == protocol::Expect::nothing) {
     finish(false);
   }
+}
+
+/// The first read of a READ ONLY transaction goes to another server than its BEGIN did.
+bool Session::begins_elsewhere() const {
+  return transaction_untouched_ && facts_.kind == sql::Kind::read && session_.in_transaction() && transaction_server_ &&
+         *transaction_server_ != server_;
+}
+
+/// It has begun there.
+void Session::move_transaction() {
+  if (auto* backend = held(*transaction_server_); backend != nullptr) {
+    held_.erase(std::find(held_.begin(), held_.end(), backend));
+    context_.pool.discard(*backend);
+  }
+  transaction_server_ = server_;
+  transaction_untouched_ = false;
 }
 
 /// A statement that ends a READ ONLY transaction on a replica by itself (BEGIN, DDL) runs on another server: what is
@@ -178,6 +240,9 @@ void Session::finish(bool failed) {
     if (statement_ != nullptr) statement_->last = server_;
     if (session_.in_transaction() && !transaction_server_) transaction_server_ = server_;
     if (!session_.in_transaction()) transaction_server_.reset();
+    const bool began = facts_.kind == sql::Kind::begin && !facts_.has(sql::fx_consistent_snapshot);
+    if (command_[4] != com_stmt_prepare)
+      transaction_untouched_ = began && !failed && session_.in_transaction() && kind == metrics::RouteKind::replica;
   }
   if (command_[4] == com_stmt_send_long_data && statement_ != nullptr && ran) statement_->fixed = server_;
   if (failed && command_[4] == com_stmt_prepare && statement_ != nullptr) prepared_.remove(statement_->id);

@@ -45,9 +45,10 @@ struct Acquiring {
 };
 struct Preparing {};
 struct Relaying {};
-struct Asking {};  // another worker what it knows of the session that a KILL means
+struct Waiting {};  // for a replica to have what the read needs
+struct Asking {};   // another worker what it knows of the session that a KILL means
 struct Closed {};
-using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Closed>;
+using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Waiting, Closed>;
 
 /// A KILL of a session of wye's, while it runs.
 struct Kill {

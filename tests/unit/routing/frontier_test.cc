@@ -134,32 +134,32 @@ TEST_CASE(
   Frontier frontier;
   FrontierNeed need(frontier);
   const auto fresh = server(std::string(one) + ":1-8", at(0)), behind = server(std::string(one) + ":1-7", at(0));
-  CHECK(need.covered_by(behind));
+  CHECK(need.covered_by(0, behind));
   frontier.unreported_commit(at(100));
-  CHECK_FALSE(need.covered_by(fresh));
+  CHECK_FALSE(need.covered_by(0, fresh));
   need.observe(topology_of(server(std::string(one) + ":1-7", at(99))));
-  CHECK_FALSE(need.covered_by(fresh));
+  CHECK_FALSE(need.covered_by(0, fresh));
   need.observe(topology_of(server(std::string(one) + ":1-7", at(100))));  // it may have begun before the commit
-  CHECK_FALSE(need.covered_by(fresh));
+  CHECK_FALSE(need.covered_by(0, fresh));
   need.observe(topology_of(server(std::string(one) + ":1-8", at(101))));
-  CHECK(need.covered_by(fresh));
-  CHECK_FALSE(need.covered_by(behind));
+  CHECK(need.covered_by(0, fresh));
+  CHECK_FALSE(need.covered_by(0, behind));
   need.observe(topology_of(server(std::string(one) + ":1-20", at(200))));  // later commits are reported: not needed
-  CHECK(need.covered_by(fresh));
+  CHECK(need.covered_by(0, fresh));
   frontier.unreported_commit(at(300));
-  CHECK_FALSE(need.covered_by(fresh));
+  CHECK_FALSE(need.covered_by(0, fresh));
   frontier.unreported_commit(at(250));  // another worker's clock: never backwards
   need.observe(topology_of(server(std::string(one) + ":1-8", at(260))));
-  CHECK_FALSE(need.covered_by(fresh));
+  CHECK_FALSE(need.covered_by(0, fresh));
   need.observe(topology_of(server(std::string(one) + ":1-8", at(301))));
-  CHECK(need.covered_by(fresh));
+  CHECK(need.covered_by(0, fresh));
 }
 
 TEST_CASE("nothing is covered by what nobody knows") {
   Frontier frontier;
   FrontierNeed need(frontier);
   topology::Server unknown;
-  CHECK_FALSE(need.covered_by(unknown));
+  CHECK_FALSE(need.covered_by(0, unknown));
   frontier.unreported_commit(at(1));
   topology::Topology none;
   need.observe(none);
@@ -167,7 +167,7 @@ TEST_CASE("nothing is covered by what nobody knows") {
   none.primary = topology::ServerId{0};
   none.servers[0].observed_at = at(5);
   need.observe(none);  // observed, but its position could not be read
-  CHECK_FALSE(need.covered_by(server(std::string(one) + ":1-8", at(9))));
+  CHECK_FALSE(need.covered_by(0, server(std::string(one) + ":1-8", at(9))));
 }
 
 TEST_CASE("the frontier holds beside the baseline") {
@@ -176,8 +176,8 @@ TEST_CASE("the frontier holds beside the baseline") {
   frontier.unreported_commit(at(100));
   need.observe(topology_of(server(std::string(one) + ":1-5", at(101))));
   frontier.raise(gtid(std::string(one) + ":6"));
-  CHECK_FALSE(need.covered_by(server(std::string(one) + ":1-5", at(101))));
-  CHECK(need.covered_by(server(std::string(one) + ":1-6", at(101))));
+  CHECK_FALSE(need.covered_by(0, server(std::string(one) + ":1-5", at(101))));
+  CHECK(need.covered_by(0, server(std::string(one) + ":1-6", at(101))));
 }
 
 }  // namespace

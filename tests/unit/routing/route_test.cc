@@ -17,7 +17,11 @@ const base::TimePoint now{base::seconds{1000}};
 /// Covers every replica but those named behind.
 struct NeedButBehind : Need {
   std::set<std::string> behind;
-  bool covered_by(const topology::Server& replica) const override { return behind.count(replica.name) == 0; }
+  std::set<std::string> cannot_wait;
+  bool covered_by(topology::ServerId, const topology::Server& replica) const override {
+    return behind.count(replica.name) == 0;
+  }
+  bool can_wait_for(const topology::Server& replica) const override { return cannot_wait.count(replica.name) == 0; }
 };
 
 struct World {
@@ -221,4 +225,96 @@ TEST_CASE("a load list shorter than the topology means no load") {
   const auto result = route(world.input(facts));
   REQUIRE(result);
   CHECK(result.value().server == topology::ServerId{1});
+}
+
+TEST_CASE("a read waits for the best replicas that lack nothing but the position") {
+  const sql::Facts facts = sql::classify("SELECT * FROM t", sql::Dialect{});
+  World world;
+  world.options.wait = base::milliseconds{20};
+  for (const char* word : {"r1:behind", "r2:behind"}) world.change_topology(word);
+  const auto waits = [&](const sql::Facts& of) {
+    const auto result = route(world.input(of));
+    REQUIRE(result);
+    std::string names;
+    for (std::size_t i = 0; i < result->wait.count; ++i)
+      names += (i == 0 ? "" : " ") + world.topology.servers[result->wait.servers[i]].name;
+    if (!names.empty()) CHECK(result->reason == Reason::replicas_behind);
+    return names;
+  };
+  CHECK(waits(facts) == "r1 r2");
+  SECTION("less load first, then the shorter waits") {
+    world.load[1].wait_us = 900;
+    CHECK(waits(facts) == "r2 r1");
+    world.load[2].outstanding = 1;
+    CHECK(waits(facts) == "r1 r2");
+  }
+  SECTION("not where it was in vain, or can't be asked, or is too far behind") {
+    world.load[1].no_wait = true;
+    CHECK(waits(facts) == "r2");
+    world.need.cannot_wait.insert("r2");
+    CHECK(waits(facts).empty());
+    world.load[1].no_wait = false;
+    CHECK(waits(facts) == "r1");
+    world.change_topology("r1:lag=1021");
+    CHECK(waits(facts).empty());
+    world.change_topology("r1:lag=1020");
+    CHECK(waits(facts) == "r1");
+  }
+  SECTION("not for one with another fault") {
+    for (const char* fault : {"r1:draining", "r2:noapplier"}) world.change_topology(fault);
+    CHECK(waits(facts).empty());
+  }
+  SECTION("not while another replica has it, nor where the primary reads as well") {
+    world.need.behind.erase("r2");
+    CHECK(waits(facts).empty());
+    CHECK(route(world.input(facts))->server == world.id("r2"));
+    world.need.behind.insert("r2");
+    world.change_options("always");
+    CHECK(waits(facts).empty());
+  }
+  SECTION("not for statements that need none") {
+    for (const char* sql : {"UPDATE t SET a = 1", "SELECT * FROM t FOR UPDATE", "BEGIN", "SELECT * FROM mysql.user"})
+      CHECK(waits(sql::classify(sql, sql::Dialect{})).empty());
+    CHECK(waits(sql::classify("/* wye: consistency=eventual */ SELECT 1", sql::Dialect{})).empty());
+    CHECK(waits(sql::classify("START TRANSACTION READ ONLY", sql::Dialect{})) == "r1 r2");
+    world.change_session("tx");
+    CHECK(waits(facts).empty());
+  }
+  SECTION("an error only after the wait, where reads never go to the primary") {
+    world.change_options("never");
+    CHECK(waits(facts) == "r1 r2");
+    world.options.wait = base::milliseconds{0};
+    CHECK_FALSE(static_cast<bool>(route(world.input(facts))));
+  }
+  SECTION("EXPLAIN says so") {
+    world.load[1].no_wait = true;
+    std::vector<Candidate> candidates;
+    REQUIRE(explain(world.input(facts), candidates));
+    CHECK_FALSE(candidates[0].would_wait);
+    CHECK_FALSE(candidates[1].would_wait);
+    CHECK(candidates[2].would_wait);
+    CHECK(candidates[2].rejected == Rejected::behind);
+  }
+}
+
+TEST_CASE("the first read of a READ ONLY transaction is fresh, or the transaction begins again on the primary") {
+  const sql::Facts facts = sql::classify("SELECT * FROM t", sql::Dialect{});
+  World world;
+  world.options.wait = base::milliseconds{20};
+  world.change_session("ro");
+  world.change_topology("r1:behind");
+  CHECK(route(world.input(facts))->server == world.id("r1"));  // it has read before
+  world.session.transaction_untouched = true;
+  auto first = route(world.input(facts));
+  CHECK(first->server == world.id("p"));
+  REQUIRE(first->wait.count == 1);  // r2 has it, but the transaction is on r1
+  CHECK(first->wait.servers[0] == world.id("r1"));
+  world.need.cannot_wait.insert("r1");
+  first = route(world.input(facts));
+  CHECK(first->server == world.id("p"));
+  CHECK(first->reason == Reason::replicas_behind);
+  CHECK(first->wait.count == 0);
+  CHECK(route(world.input(sql::classify("COMMIT", sql::Dialect{})))->server == world.id("r1"));
+  world.need.behind.clear();
+  CHECK(route(world.input(facts))->server == world.id("r1"));
 }
