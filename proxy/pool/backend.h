@@ -103,10 +103,11 @@ class Backend final : public net::StreamOwner {
   void orphan(const ResponseSink& sink);
 
   /// On MySQL a reset sets the server's default charset, not that of the login: false if the two differ, and another
-  /// session would see it in its results' metadata.
-  /// Old servers know no reset.
+  /// session would see it in its results' metadata. On MariaDB a reset takes IGNORE_SPACE, a flag of the login, out of
+  /// sql_mode. Old servers know no reset.
   bool survives_reset() const {
-    return tracks() && (mariadb_ || key_.collation == 0 || key_.collation == greeting_.collation);
+    if (mariadb_) return tracks() && (key_.client_flags & protocol::cap::ignore_space) == 0;
+    return tracks() && (key_.collation == 0 || key_.collation == greeting_.collation);
   }
   /// The server reports what statements do to the session, and GTIDs.
   bool tracks() const { return (capabilities_ & protocol::cap::session_track) != 0; }

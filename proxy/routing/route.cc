@@ -67,7 +67,7 @@ class Router {
   Result<Route> run() {
     if (auto status = take_hint(); !status) return status.error();
     if (session_.pinned) return to_primary(Reason::pinned);
-    if (session_.in_transaction && !begins_anew()) return inside_transaction();
+    if (session_.in_transaction && !begins_anew() && !commits_first()) return inside_transaction();
     if (!session_.autocommit) return to_primary(Reason::autocommit_off);
     return outside_transaction();
   }
@@ -77,6 +77,7 @@ class Router {
   base::Status take_hint();
   base::Status check_hint_server();
   bool begins_anew() const;
+  bool commits_first() const;
   Result<Route> inside_transaction() const;
   Result<Route> outside_transaction();
   Result<Route> begin();
@@ -131,10 +132,17 @@ base::Status Router::check_hint_server() {
   return refuse("unknown server in the hint: " + quoted(facts_.hint.server));
 }
 
-/// BEGIN inside a READ ONLY transaction ends that one, which changed nothing, and may begin elsewhere.
+/// BEGIN inside a READ ONLY transaction ends that one, which changed nothing, and may begin elsewhere. On MySQL the new
+/// one is READ ONLY as well, unless it says READ WRITE.
 bool Router::begins_anew() const {
-  return facts_.kind == Kind::begin && session_.transaction_read_only && session_.autocommit;
+  const bool writes =
+      input_.topology.flavour == topology::Flavour::mariadb || facts_.has(sql::fx_read_write_transaction);
+  const bool own_mode = writes || facts_.has(sql::fx_read_only_transaction);
+  return facts_.kind == Kind::begin && own_mode && session_.transaction_read_only && session_.autocommit;
 }
+
+/// A definition ends the transaction that it stands in, on servers that then refuse no writes.
+bool Router::commits_first() const { return session_.transaction_read_only && facts_.why == Why::ddl; }
 
 /// A READ ONLY transaction is on one replica. What its first read sees is what the whole transaction sees, so that one
 /// must be fresh, as if it began there; else the transaction, in which nothing has happened, begins again elsewhere.

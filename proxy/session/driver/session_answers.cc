@@ -147,8 +147,8 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   if (backend == nullptr) return;
   session_.adopt(backend->state());
   // The client has set trackers of its own. Without wye's, commits would go unseen: they are set again ahead of the
-  // next statement.
-  if (session_.take_tracker_change()) backend->settings_lost();
+  // next statement; inside a transaction the server refuses some of wye's.
+  if (!session_.in_transaction() && session_.take_tracker_change()) backend->settings_lost();
 }
 
 void Session::note_error(const protocol::ErrInfo& err) {

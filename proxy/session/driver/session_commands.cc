@@ -291,7 +291,7 @@ void Session::reset_connection() {
       context_.pool.discard(*backend);
     }
   }
-  session_.reset();
+  session_.reset(true);
   // MySQL goes back to the server's default charset; MariaDB to the login's.
   if (context_.topology->flavour == topology::Flavour::mysql) session_.collation = 0;
   begin_defaults();
@@ -311,9 +311,10 @@ void Session::reset_connection() {
 
 void Session::init_db() {
   facts_.kind = sql::Kind::use;
+  facts_.why = sql::Why::use_schema;
   if (transaction_is_broken()) return;
   expect_ = protocol::Expect::ok_or_err;
-  run_on_primary(routing::Reason::use_schema);
+  route_and_run();
 }
 
 void Session::plain(protocol::Expect expect) {

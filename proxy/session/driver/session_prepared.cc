@@ -146,6 +146,7 @@ void Session::reset_statement() {
   if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
     return done();  // nothing there to reset
   expect_ = protocol::Expect::ok_or_err;
+  reason_ = routing::Reason::pinned;
   obtain(*where);
 }
 

@@ -41,7 +41,10 @@ void SessionState::before(const sql::Facts& facts) {
   if (facts.has(Effect::fx_lock_tables)) pin(Pin::lock_tables);
   if (facts.has(Effect::fx_xa)) pin(Pin::xa);
   if (facts.has(Effect::fx_handler)) pin(Pin::handler);
-  if (facts.has(Effect::fx_sticky_setting)) pin(Pin::sticky_setting);
+  if (facts.has(Effect::fx_sticky_setting)) {
+    pin(Pin::sticky_setting);
+    sticky_ = true;
+  }
   // Inside a transaction it is an error, which that transaction's server tells.
   if (facts.has(Effect::fx_next_transaction) && !in_transaction()) next_transaction_ = true;
 }
@@ -136,6 +139,11 @@ void SessionState::set_variable(std::string_view variable, std::string_view valu
 }
 
 void SessionState::apply_status(std::uint16_t status, bool from_primary) {
+  // What is said of one answer only must not come back in wye's own (PING, the EOF behind the columns).
+  constexpr unsigned of_one_answer = protocol::status::more_results | protocol::status::cursor_exists |
+                                     protocol::status::last_row_sent | protocol::status::metadata_changed |
+                                     protocol::status::session_state_changed;
+  status = static_cast<std::uint16_t>(status & ~of_one_answer);
   const std::uint16_t own = protocol::status::autocommit;
   if (from_primary) {
     status_ = status;
@@ -177,6 +185,15 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   if (from_primary && state_changed && !named && set && !facts->has(sql::Effect::fx_autocommit)) {
     pin(Pin::untracked_setting);
   }
+  // A routine may have made a temporary table, and its text is not seen.
+  const bool routine =
+      facts != nullptr && (facts->kind == sql::Kind::call || facts->has(sql::Effect::fx_stored_function));
+  if (from_primary && state_changed && routine) pin(Pin::untracked_setting);
+  // MariaDB reports SET autocommit, but not SET @@autocommit = 1; the flags never miss it.
+  const auto autocommit = variables_.find("autocommit");
+  const bool flag = (ok.status & protocol::status::autocommit) != 0;
+  if (from_primary && autocommit != variables_.end() && on(autocommit->second) != flag)
+    set_variable("autocommit", flag ? "ON" : "OFF", true);
 }
 
 void SessionState::apply_text(const sql::SessionText& text, bool from_primary) {
@@ -196,11 +213,12 @@ void SessionState::after_error(const sql::Facts* facts) {
   if (facts != nullptr && facts->has(sql::Effect::fx_next_transaction)) next_transaction_ = false;
 }
 
-void SessionState::reset() {
+void SessionState::reset(bool same_user) {
   variables_.clear();
   ++version_;
   status_ = protocol::status::autocommit;
-  pin_ = Pin::none;
+  sticky_ = sticky_ && same_user;
+  pin_ = sticky_ ? Pin::sticky_setting : Pin::none;
   next_transaction_ = tracker_change_ = false;
 }
 

@@ -74,7 +74,8 @@ class SessionState {
   /// The same for a statement that ran on a server without trackers, by its text. What can't be known so pins.
   void apply_text(const sql::SessionText& text, bool from_primary);
   void after_error(const sql::Facts* facts);
-  void reset();  // COM_RESET_CONNECTION: keeps the schema
+  /// Keeps the schema. COM_RESET_CONNECTION leaves the role as well (`same_user`).
+  void reset(bool same_user = false);
 
   /// SQL that brings a connection to this state, empty if there is no difference. `connection.variables` becomes what
   /// will be true. `defaults`: what the session began with, nullptr where that is not known.
@@ -120,6 +121,7 @@ class SessionState {
   std::uint16_t status_ = protocol::status::autocommit;
   Pin pin_ = Pin::none;
   bool next_transaction_ = false;
+  bool sticky_ = false;  // there was a setting that can't be repeated elsewhere: maybe the role
   bool tracker_change_ = false;
 };
 

@@ -186,6 +186,14 @@ TEST_CASE("transactions: status flags; autocommit is that of the primary") {
   CHECK_FALSE(view(s).transaction_read_only);
 }
 
+TEST_CASE("flags of one answer are not the session's") {
+  SessionState s;
+  s.apply_status(status::autocommit | status::in_transaction | status::more_results | status::cursor_exists |
+                     status::last_row_sent | status::metadata_changed | status::session_state_changed,
+                 true);
+  CHECK(s.status() == (status::autocommit | status::in_transaction));
+}
+
 TEST_CASE("SET TRANSACTION for the next one pins until that is over") {
   SessionState s;
   auto set = facts(sql::fx_next_transaction);
@@ -252,6 +260,29 @@ TEST_CASE("a SET that changed something and named nothing pins") {
   CHECK(s.pinned() == Pin::untracked_setting);
 }
 
+TEST_CASE("a routine that changed what is not named pins") {
+  for (const bool call : {true, false}) {
+    auto routine = facts(call ? 0U : sql::fx_stored_function);
+    if (call) routine.kind = sql::Kind::call;
+    SessionState s;
+    s.apply(Ok().info, &routine, true);
+    CHECK(s.pinned() == Pin::none);
+    s.apply(Ok().changed().variable("time_zone", "UTC").info, &routine, true);
+    CHECK(s.pinned() == Pin::untracked_setting);
+  }
+}
+
+TEST_CASE("autocommit follows the flags where MariaDB does not report it") {
+  SessionState s;
+  ConnectionState c;
+  s.apply(Ok(0).variable("autocommit", "OFF").info, nullptr, true);
+  s.apply(Ok().info, nullptr, false);  // a replica's flag is not the session's
+  CHECK(s.variables() == Variables{{"autocommit", "OFF"}});
+  s.apply(Ok().info, nullptr, true);
+  CHECK(s.variables() == Variables{{"autocommit", "ON"}});
+  CHECK(s.difference(c) == "SET @@session.autocommit='ON'");
+}
+
 TEST_CASE("the client's own settings of trackers are told once and not taken for variables") {
   SessionState s;
   s.apply(Ok().variable("session_track_gtids", "OWN_GTID").info, nullptr, true);
@@ -271,6 +302,17 @@ TEST_CASE("reset forgets all but the schema") {
   CHECK(s.variables().empty());
   CHECK(view(s).autocommit);
   CHECK(s.differs(c));
+}
+
+TEST_CASE("COM_RESET_CONNECTION leaves the role, and so what pins for it") {
+  const bool same_user = GENERATE(true, false);
+  SessionState s;
+  s.pin(Pin::temporary_table);
+  s.before(facts(sql::fx_sticky_setting));
+  s.reset(same_user);
+  CHECK(s.pinned() == (same_user ? Pin::sticky_setting : Pin::none));
+  s.reset(true);
+  CHECK(s.pinned() == (same_user ? Pin::sticky_setting : Pin::none));
 }
 
 TEST_CASE("a connection that served another session is not mistaken for this one's") {

@@ -72,6 +72,19 @@ TEST_CASE("MySQL 5.6 gets no settings but its own word for READ ONLY, and no res
   CHECK_FALSE(backend.survives_reset());
 }
 
+TEST_CASE("a login with IGNORE_SPACE survives a reset on MySQL only") {
+  const bool mariadb = GENERATE(false, true);
+  Native c;
+  auto server = c.server.as_server();
+  if (mariadb) server.version.flavour = topology::Flavour::mariadb;
+  c.key.collation = 0;
+  c.key.client_flags = protocol::cap::ignore_space;
+  c.backend = std::make_unique<Backend>(c.loop, server, c.key, c.options, "");
+  c.backend->open(c.holder);
+  REQUIRE(run_until(c.loop, [&] { return c.backend->ready(); }));
+  CHECK(c.backend->survives_reset() == !mariadb);
+}
+
 TEST_CASE("a reset goes ahead of the next statement, and the settings again behind it") {
   Native c;
   auto& backend = c.settled();

@@ -83,6 +83,10 @@ void World::change_session(const std::string& word) {
 }
 
 void World::change_topology(const std::string& word) {
+  if (word == "mariadb") {
+    topology.flavour = topology::Flavour::mariadb;
+    return;
+  }
   if (word == "noprimary") {
     topology.primary.reset();
     topology.servers[0].role = topology::Role::unknown;
