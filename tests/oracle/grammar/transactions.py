@@ -48,6 +48,27 @@ def read_only(s):
         end(s)
 
 
+@rule(4)
+def what_outlives_read_only(s):
+    """Inside the transaction it runs on one server, and is asked for behind it."""
+    items, lock = f'{s.first}.items', f"'{s.first}_lock'"
+    first, second = s.one(
+        ("PREPARE ro FROM 'SELECT 5'", 'EXECUTE ro'), (f'SELECT GET_LOCK({lock}, 0)', f'SELECT RELEASE_LOCK({lock})'), ('SET ROLE vault_reader',
+        'SELECT bars FROM oracle_vault.gold ORDER BY id'),
+        ('SET timestamp = 1000000000', 'SELECT NOW()'), ('CREATE TEMPORARY TABLE ro (a INT)', 'SELECT * FROM ro'), (f'HANDLER {items} OPEN AS h',
+            'HANDLER h READ FIRST'),
+        ('SELECT LAST_INSERT_ID(77)', 'SELECT LAST_INSERT_ID()'), (f'SELECT MAX(id) INTO @z FROM {items}', 'SELECT @z'),
+        ("SET SESSION session_track_schema = ON", 'SELECT DATABASE()'),
+        ('CREATE TABLE t1 (a INT)', 'SELECT COUNT(*) FROM t1'), (f'SELECT * FROM {items} ORDER BY id', 'SELECT FOUND_ROWS()'), (f'USE {s.second}',
+        'SELECT DATABASE()'), ('SET NAMES latin1', "SELECT 'é', @@collation_connection"),
+        ('SET SESSION TRANSACTION READ ONLY', f"INSERT INTO {s.first}.notes (note) VALUES ('ro')"))
+    for sql in ('START TRANSACTION READ ONLY', first, second, s.one('COMMIT', 'ROLLBACK', 'BEGIN'), second):
+        s.query(sql, '2.read_only', '4.transaction', reads=True)
+    s.query('COMMIT', '4.transaction')
+    s.query('SET SESSION TRANSACTION READ WRITE', '4.transaction')
+    s.transaction, s.pinned = None, True
+
+
 @rule(6)
 def snapshot(s):
     s.query('START TRANSACTION WITH CONSISTENT SNAPSHOT', '2.primary_transaction', '4.transaction')
