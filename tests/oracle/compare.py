@@ -42,6 +42,8 @@ def _columns(columns):
 
 def _masked(result, keep):
     kind = result[0]
+    if kind in ('ok', 'rows') and not result[6]:  # said without anything that changed: what came before it decides about the flag
+        keep &= ~STATE_CHANGED
     if kind == 'ok':
         return (*result[:3], result[3] & keep, *result[4:6], _trackers(result[6]))
     if kind == 'rows':

@@ -8,7 +8,8 @@ from client import ServerError
 
 UNKNOWN = 4242  # the id of a statement that was never prepared: the same on both sides
 IN_TRANSACTION, READ_ONLY_TRANSACTION = 0x1, 0x2000
-WRITES = re.compile(r'\b(noted|lies)\(')  # the functions that do, in a SELECT
+# What may change data although a replica may be asked: then a later read must wait for the replicas.
+WRITES = re.compile(r'\b(noted|lies)\(|\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|CALL|COMMIT|BEGIN|EXECUTE)\b')
 LONGLONG, DOUBLE, NULL, BLOB, VAR_STRING = 8, 5, 6, 0xFC, 0xFD
 
 

@@ -12,7 +12,8 @@ def plain(s):
         f'SELECT id, name, price FROM {items} WHERE id = {n}',
         f'SELECT COUNT(*), MAX(id), AVG(price), SUM(price)/3 FROM {items}',
         f'SELECT kind, GROUP_CONCAT(name ORDER BY id) FROM {items} GROUP BY kind ORDER BY kind',
-        f'SELECT i.id AS "n", p.b FROM {items} i STRAIGHT_JOIN {pairs} p ON p.a = i.id ORDER BY 1' if not s.ansi else f'SELECT id FROM {items} ORDER BY 1',
+        f'SELECT i.id AS "n", (SELECT b FROM {pairs} WHERE a = i.id) FROM {items} i ORDER BY i.id' if not s.ansi
+        else f'SELECT id FROM {items} ORDER BY 1',
         f'SELECT name FROM {items} WHERE name LIKE {s.text("item " + str(n) + "%")} ORDER BY id LIMIT 2',
         f'(SELECT id FROM {items} WHERE id < 3) UNION (SELECT a FROM {pairs}) ORDER BY 1',
         f'WITH c AS (SELECT id, price FROM {items}) SELECT id FROM c WHERE price > {n} ORDER BY id',
