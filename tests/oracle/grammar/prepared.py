@@ -61,17 +61,22 @@ def again(s):
 
 @rule(5)
 def odd_commands(s):
-    name = s.one(*s.prepared) if s.prepared and s.chance(0.8) else 'never'
-    count = s.prepared.get(name, (0, True))[0]
-    if s.chance(0.6) and count:
+    if s.chance(0.6):  # a statement that nothing was bound to yet: MariaDB 10.11 shows a pointer if the parameter was a number before
+        name = s.fresh('p')
+        text, reads = s.one(('SELECT ?, CHAR_LENGTH(?)', True), (f'INSERT INTO {s.first}.notes (note) VALUES (CONCAT(?, ?))', False))
+        s.add('prepare', text, '4.prepared', name=name, reads=reads)
         for _ in range(s.number(1, 3)):
             s.add('long_data', s.one('abc', 'ü', '12'), '4.long_data', name=name)
         if s.chance(0.2):
             s.add('reset_statement', '', '4.long_data', name=name)
-        run(s, name)
-    else:
-        s.add(s.one('reset_statement', 'close_statement') if name != 'never' else s.one('execute', 'reset_statement', 'fetch'), '1', '4.prepared', '3.errors', name=name)
-        s.prepared.pop(name, None) if s.ops[-1].do == 'close_statement' else None
+        for _ in range(s.number(1, 2)):
+            s.add('execute', '', '4.long_data', name=name, args=['short', 'second'], reads=reads)
+        return
+    name = s.one(*s.prepared) if s.prepared and s.chance(0.8) else 'never'
+    s.add(s.one('reset_statement', 'close_statement') if name != 'never' else s.one('execute', 'reset_statement', 'fetch'), '1', '4.prepared',
+        '3.errors', name=name)
+    if s.ops[-1].do == 'close_statement':
+        s.prepared.pop(name, None)
 
 
 @rule(3)
