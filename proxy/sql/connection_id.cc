@@ -142,23 +142,57 @@ std::optional<std::string> with_connection_id(std::string_view text, const Diale
   return Rewriter{text, dialect, id}.run();
 }
 
-std::optional<Kill> parse_kill(std::string_view text, const Dialect& dialect) {
-  Lexer lexer{text, dialect};
-  Token token = lexer.next();
-  if (!token.is(Word::KILL)) return std::nullopt;
+namespace {
+
+/// What stands in front of the number; `token` is then what follows it.
+struct KillWords {
+  std::string_view strength;  // MariaDB: HARD or SOFT
+  bool query = false, of_query = false;
+};
+
+std::optional<KillWords> kill_words(Lexer& lexer, Token& token) {
+  const auto is = [&token](std::string_view word) { return token.kind == TokenKind::word && same(token.text, word); };
   token = lexer.next();
-  if (token.kind == TokenKind::word && (same(token.text, "hard") || same(token.text, "soft"))) token = lexer.next();
-  Kill kill;
-  if (token.kind == TokenKind::word && same(token.text, "connection")) {
+  if (!token.is(Word::KILL)) return std::nullopt;
+  KillWords words;
+  token = lexer.next();
+  if (is("hard") || is("soft")) {
+    words.strength = token.text;
     token = lexer.next();
-  } else if (token.kind == TokenKind::word && same(token.text, "query")) {
-    kill.query = true;
+  }
+  if (is("connection")) {
     token = lexer.next();
-    if (token.kind == TokenKind::word && same(token.text, "id")) {
-      kill.of_query = true;
+  } else if (is("query")) {
+    words.query = true;
+    token = lexer.next();
+    if (is("id")) {
+      words.of_query = true;
       token = lexer.next();
     }
   }
+  return words;
+}
+
+}  // namespace
+
+std::optional<std::string> kill_of(std::string_view text, const Dialect& dialect, std::uint64_t id) {
+  Lexer lexer{text, dialect};
+  Token token;
+  const auto words = kill_words(lexer, token);
+  if (!words || words->of_query) return std::nullopt;
+  std::string kill = "KILL ";
+  if (!words->strength.empty()) kill += std::string{words->strength} + " ";
+  return kill + (words->query ? "QUERY " : "CONNECTION ") + std::to_string(id);
+}
+
+std::optional<Kill> parse_kill(std::string_view text, const Dialect& dialect) {
+  Lexer lexer{text, dialect};
+  Token token;
+  const auto words = kill_words(lexer, token);
+  if (!words) return std::nullopt;
+  Kill kill;
+  kill.query = words->query;
+  kill.of_query = words->of_query;
   kill.id_begin = lexer.token_begin();
   const bool negative = token.is('-');
   if (negative) token = lexer.next();

@@ -21,5 +21,7 @@ struct Kill {
 };
 /// Absent: another statement, several of them, or what is to be killed is no number.
 std::optional<Kill> parse_kill(std::string_view text, const Dialect& dialect);
+/// The same KILL, of this connection, whatever its text computes: KILL QUERY @a. Absent: no KILL of a connection.
+std::optional<std::string> kill_of(std::string_view text, const Dialect& dialect, std::uint64_t id);
 
 }  // namespace wye::sql

@@ -10,7 +10,7 @@ import sys
 import ports
 from both_ways import Tally, differences
 from client import Connection
-from sandbox import Sandbox, ServerError
+from sandbox import Sandbox, ServerError, wait_until
 
 
 
@@ -179,12 +179,43 @@ def proxy_header(box):
         assert 'PROXY' in str(e) or isinstance(e, OSError), e
 
 
+def reset_in_transaction(box):
+    """COM_RESET_CONNECTION rolls back, and the session goes on in its schema."""
+    with box.connect(database='shop') as c:
+        for _ in range(3):
+            c.query('BEGIN')
+            c.query('SELECT 1')
+            c._seq = 0
+            c._write(b'\x1f')
+            assert not c._result().status & 1
+            assert c.query('SELECT DATABASE()').rows == [('shop',)]
+
+
+def dropped_schema(box):
+    """The session's schema is dropped: it has none, also where it reads."""
+    with box.connect(user='root', password='sandbox-root') as c:
+        for statement in ('CREATE DATABASE leaving', 'USE leaving', 'CREATE TABLE t (a INT)', 'INSERT INTO t VALUES (1)'):
+            c.query(statement)
+        wait_until(lambda: c.query('EXPLAIN ROUTE SELECT * FROM t').rows[0][1] == 'replica', 15, 'reads to go to replicas')
+        assert c.query('SELECT a FROM t').rows == [('1',)]
+        for statement in ('CREATE TABLE shop.copied AS SELECT * FROM t', 'DROP DATABASE leaving', 'CREATE DATABASE leaving',
+                          'CREATE TABLE leaving.t AS SELECT * FROM shop.copied'):
+            c.query(statement)
+        wait_until(lambda: c.query('EXPLAIN ROUTE SELECT * FROM shop.copied').rows[0][1] == 'replica', 15, 'reads to go to replicas')
+        try:
+            raise AssertionError(f"no schema is selected, but t is read: {c.query('SELECT a FROM t').rows}")
+        except ServerError as error:
+            assert error.code == 1046, error
+        c.query('DROP DATABASE leaving')
+        c.query('DROP TABLE shop.copied')
+
+
 def main():
     tally = Tally()
     port, = ports.take(1)
     listen = [{'address': f'127.0.0.1:{port}', 'proxy_protocol': ['127.0.0.0/8']}]
     with Sandbox(wye=True, wye_port=port, wye_config={'listen': listen}) as box:
-        for test in (commands, privileged_commands, cursors, long_data, payload_boundaries, own_attributes, proxy_header):
+        for test in (commands, privileged_commands, cursors, long_data, payload_boundaries, own_attributes, proxy_header, reset_in_transaction, dropped_schema):
             tally.call(test, box)
     sys.exit(1 if tally.failed else 0)
 

@@ -131,8 +131,24 @@ def connection_id(box):
         c.query('BEGIN')
         assert number(c) == c.thread_id
         c.query('ROLLBACK')
+        c.query('CREATE OR REPLACE VIEW who AS SELECT CONNECTION_ID() AS id')  # stored as it is written
+        assert 'connection_id()' in c.query('SHOW CREATE VIEW who').rows[0][1].lower()
         # The servers' own lists have the servers' numbers: there the function must find its row.
         assert len(c.query('SELECT * FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()').rows) == 1
+
+
+def computed(box):
+    """KILL @a: the number is only known to the server that computes it."""
+    for kill in ('KILL QUERY %d + 0', 'KILL QUERY (SELECT %d)', 'KILL 0 + %d'):
+        answer, lives = victim(box, LONG['read with a table'], kill)
+        assert answer != [('0',)] and lives == ('QUERY' in kill), f'{kill}: {answer!r}, lives: {lives}'
+    with client(box) as c:
+        c.query(f'SET @gone = {number(c)} + 100000')
+        try:
+            c.query('KILL @gone')
+            raise AssertionError('an unknown number is no error')
+        except ServerError as error:
+            assert (error.code, str(number(c) + 100000) in error.message) == (1094, True), error
 
 
 def vanished_clients(box):
@@ -153,7 +169,7 @@ def main():
     with Sandbox(wye=True) as box:
         box.primary.sql('CREATE TABLE shop.one (a INT)', 'INSERT INTO shop.one VALUES (1)')
         box.sync()
-        for test in (connection_id, rules, kill_query, kill_connection, read_on_a_replica_is_killed_there, vanished_clients):
+        for test in (connection_id, rules, computed, kill_query, kill_connection, read_on_a_replica_is_killed_there, vanished_clients):
             tally.call(test, box)
     sys.exit(1 if tally.failed else 0)
 

@@ -144,6 +144,7 @@ class Session final : public net::StreamOwner,
   base::Error unknown_statement(std::uint32_t id, const char* command) const;
   // session_kill.cc
   bool is_own_kill();
+  bool kills_own(const protocol::ErrInfo& err);
   void ask_kill_target();
   void kill_through(std::uint32_t thread_id);
   void kill_answered(bool refused);

@@ -69,6 +69,10 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         spoiled_ = Spoiled::expired_on_replica;  // the password may have been changed meanwhile, on the primary
         return;
       }
+      if (kills_own(*err)) {
+        spoiled_ = Spoiled::kill_of_own;  // the primary does not know the number, wye does
+        return;
+      }
       note_error(*err);
       if (kill_) {
         renumbered = with_client_id(*err);
@@ -166,6 +170,10 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
   auto* backend = held(server_);
   if (spoiled_ == Spoiled::read_only_replica)
     return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
+  if (spoiled_ == Spoiled::kill_of_own) {
+    leave_server();
+    return ask_kill_target();
+  }
   if (spoiled_ == Spoiled::replay_failed || spoiled_ == Spoiled::expired_on_replica) {
     session_.pin(Pin::replay_failed);
     return run_again(routing::Reason::pinned, metrics::Retry::reprepare);

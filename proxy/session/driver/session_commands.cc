@@ -245,10 +245,12 @@ bool Session::replace_text(std::string_view text) {
   return true;
 }
 
-/// CONNECTION_ID() is the client's number, but where it is compared with the servers' own lists of connections.
+/// CONNECTION_ID() is the client's number, but where it is compared with the servers' own lists of connections, and in
+/// what is stored to be run later.
 void Session::put_own_connection_id() {
   if (!facts_.has(sql::fx_connection_id) || facts_.has(sql::fx_system_schema) || is_system_schema(session_.schema))
     return;
+  if (facts_.why == sql::Why::ddl) return;
   if (const auto changed = sql::with_connection_id(command_text(), dialect(), id_)) replace_text(*changed);
 }
 
@@ -299,11 +301,15 @@ void Session::reset_connection() {
   broken_transaction_ = primary_state_ = false;
   transaction_server_ = last_read_ = last_statement_ = std::nullopt;
   if (auto* backend = primary ? held(*primary) : nullptr; backend != nullptr) {
-    backend->state().forget_session();
+    session_.adopt(backend->state());  // nothing goes ahead of it
     plain(protocol::Expect::ok_or_err);
     // Ahead of the next statement, not of the reset, which would take them away again (and a transaction refuses some
-    // of them).
-    if (backend = held(*primary); backend != nullptr) backend->settings_lost();
+    // of them). The schema stays, and its rights.
+    if (backend = held(*primary); backend != nullptr) {
+      backend->state().forget_session();
+      session_.used(backend->state(), backend->state().schema);
+      backend->settings_lost();
+    }
     return;
   }
   done();

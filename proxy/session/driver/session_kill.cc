@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include "proxy/protocol/wire.h"
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
@@ -27,6 +29,23 @@ bool Session::is_own_kill() {
     kill_ = Kill{static_cast<std::uint32_t>(parsed->id), parsed->query, 0};
   }
   return kill_.has_value();
+}
+
+/// KILL @a, KILL 1 + 2: what the number was the server's error says. True: it is of a session of wye's, kill_ is set.
+bool Session::kills_own(const protocol::ErrInfo& err) {
+  constexpr std::uint16_t er_no_such_thread = 1094;
+  if (err.code != er_no_such_thread || kill_ || !facts_.has(sql::fx_kill) || facts_.several) return false;
+  if (!whole_ || passed_ || command_[4] != com_query) return false;
+  if (sql::parse_kill(command_text(), dialect())) return false;  // a plain number: wye has looked already
+  const auto at = err.message.find_last_not_of("0123456789");
+  const std::string_view digits = at == std::string_view::npos ? err.message : err.message.substr(at + 1);
+  std::uint64_t id = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  if (id < first_own_id || id > UINT32_MAX) return false;
+  const auto text = sql::kill_of(command_text(), dialect(), id);
+  if (!text || !replace_text(*text)) return false;
+  facts_ = sql::classify(command_text(), dialect());
+  return is_own_kill();
 }
 
 void Session::ask_kill_target() {

@@ -87,7 +87,10 @@ void Session::obtain(topology::ServerId id) {
   server_ = id;
   if (auto* backend = held(id)) {
     // A replica that has become the primary, or the reverse: this connection was opened for the other role.
-    if (backend->key().to_replica != is_primary(id)) return run_on(*backend);
+    // Or the session's schema was dropped: no statement takes that of a connection away.
+    const bool no_schema = session_.schema.empty() && !backend->state().schema.empty();
+    const bool keeps_schema = no_schema && !is_primary(id) && !session_.in_transaction();
+    if (backend->key().to_replica != is_primary(id) && !keeps_schema) return run_on(*backend);
     held_.erase(std::find(held_.begin(), held_.end(), backend));
     context_.pool.discard(*backend);
   }

@@ -239,6 +239,29 @@ const std::string* value_there(const ConnectionState& connection, std::string_vi
   return begun == connection.defaults->end() ? nullptr : &begun->second;
 }
 
+constexpr std::string_view set_by_names[] = {"character_set_client", "character_set_connection",
+                                             "character_set_results", "collation_connection"};
+
+bool is_set_by_names(std::string_view variable) {
+  return std::find(std::begin(set_by_names), std::end(set_by_names), variable) != std::end(set_by_names);
+}
+
+/// SET NAMES, where that is what the four variables are like: only it gives the results' metadata the collation, which
+/// the variables don't show. Empty: they were set one by one.
+std::string names_clause(const Variables& variables) {
+  const auto charset = variables.find("character_set_client");
+  const auto collation = variables.find("collation_connection");
+  if (charset == variables.end() || charset->second.empty()) return {};
+  const std::string& name = charset->second;
+  for (const char* other : {"character_set_connection", "character_set_results"}) {
+    const auto it = variables.find(other);
+    if (it == variables.end() || it->second != name) return {};
+  }
+  if (collation == variables.end() || collation->second.empty()) return "NAMES " + quoted(name, false);
+  if (!collation->second.starts_with(name + "_")) return {};
+  return "NAMES " + quoted(name, false) + " COLLATE " + quoted(collation->second, false);
+}
+
 }  // namespace
 
 std::string SessionState::difference(ConnectionState& connection, const topology::Defaults* defaults) const {
@@ -247,8 +270,20 @@ std::string SessionState::difference(ConnectionState& connection, const topology
   const std::string* mode = value_there(connection, "sql_mode");
   const bool raw = mode != nullptr && mode->find("NO_BACKSLASH_ESCAPES") != std::string::npos;
   std::vector<std::pair<std::string_view, std::string_view>> there_now;
+  const std::string names = names_clause(variables_);
+  const bool other_names =
+      std::any_of(std::begin(set_by_names), std::end(set_by_names),
+                  [&](std::string_view variable) { return !same_in(variables_, connection.variables, variable); });
+  if (!names.empty() && other_names) {
+    sql = "SET " + names;
+    for (const std::string_view variable : set_by_names) {
+      const auto value = variables_.find(variable);
+      there_now.emplace_back(variable,
+                             value == variables_.end() ? std::string_view{} : std::string_view{value->second});
+    }
+  }
   for (const auto& [variable, value] : variables_) {
-    if (moves_by_itself(variable)) continue;
+    if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;
     const auto there = connection.variables.find(variable);
     const bool equal = there != connection.variables.end() && there->second == value;
     if (equal && !pair_differs(variables_, connection.variables, variable)) continue;

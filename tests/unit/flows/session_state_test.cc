@@ -64,6 +64,33 @@ TEST_CASE("variables are remembered by value and sent once to each connection") 
   CHECK_FALSE(s.differs(b));  // nothing new
 }
 
+TEST_CASE("what SET NAMES did is repeated by SET NAMES") {
+  SessionState s;
+  ConnectionState a;
+  Facts names;
+  names.kind = sql::Kind::set;
+  names.effects = sql::fx_set_session;
+  const auto set_names = [&](const char* charset, std::string_view collation) {
+    names.collation = collation;
+    s.apply(Ok().variable("character_set_client", charset)
+                .variable("character_set_connection", charset)
+                .variable("character_set_results", charset)
+                .info,
+            &names, true);
+  };
+  set_names("utf8mb4", "utf8mb4_unicode_ci");
+  CHECK(s.difference(a) == "SET NAMES 'utf8mb4' COLLATE 'utf8mb4_unicode_ci'");
+  CHECK(s.difference(a).empty());
+  set_names("latin1", "");
+  s.apply(Ok().variable("time_zone", "UTC").info, &names, true);
+  CHECK(s.difference(a) == "SET NAMES 'latin1', @@session.time_zone='UTC'");
+  CHECK(s.difference(a).empty());
+  s.apply(Ok().variable("collation_connection", "latin1_bin").info, &names, true);
+  CHECK(s.difference(a) == "SET NAMES 'latin1' COLLATE 'latin1_bin'");
+  s.apply(Ok().variable("character_set_results", "").info, &names, true);
+  CHECK(s.difference(a) == "SET @@session.character_set_results=NULL");
+}
+
 TEST_CASE("SET NAMES says the collation, and without COLLATE it is the charset's default again") {
   SessionState s;
   ConnectionState a, b;
