@@ -19,6 +19,8 @@ namespace {
 constexpr int zlib_level = 1;
 constexpr int zstd_least = 1, zstd_most = 9;
 constexpr int zstd_window_log = 24;  // no frame holds more
+// Of a frame as it has been since zstd 0.8. The library would read the older ones too, with decoders that nobody needs.
+constexpr std::uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
 constexpr std::size_t keep_free = 16, keep_context = std::size_t{512} * 1024, keep_scratch = std::size_t{512} * 1024;
 
 constexpr const char* cut_off = "compressed data is cut off";
@@ -194,10 +196,18 @@ void CompressedStream::give_back() {
   inflating_.reset();
 }
 
+/// Is what comes next, at its place in the payload, how a zstd frame begins?
+bool CompressedStream::begins_as_zstd(ByteView in) const {
+  const std::size_t at = size_in_ - left_in_;
+  for (std::size_t i = 0; i < in.size() && at + i < std::size(zstd_magic); ++i)
+    if (in[i] != zstd_magic[at + i]) return false;
+  return true;
+}
+
 /// The head is complete. What is wrong with it, or nullptr.
 const char* CompressedStream::begin_frame() {
   const Head head = read_head(head_);
-  left_in_ = head.length;
+  left_in_ = size_in_ = head.length;
   left_out_ = head_[4] | static_cast<std::size_t>(head_[5]) << 8 | static_cast<std::size_t>(head_[6]) << 16;
   if (head.sequence != 0 && head.sequence != sequence_) return "compressed frames out of order";
   sequence_ = static_cast<std::uint8_t>(head.sequence + 1);
@@ -224,6 +234,8 @@ const char* CompressedStream::stored(ByteView in, std::span<std::uint8_t> out, S
 
 const char* CompressedStream::inflate(ByteView in, std::span<std::uint8_t> out, Step& step) {
   if (in.empty() && !filled_) return left_in_ == 0 ? cut_off : nullptr;
+  if (algorithm_ == Compression::zstd && !begins_as_zstd(in.first(std::min(in.size(), left_in_))))
+    return "compressed data is broken";
   // With all of the declared bytes there, what is left is a checksum or nothing: one byte shows if there are more.
   std::uint8_t excess = 0;
   const bool only_end = left_out_ == 0;

@@ -65,6 +65,7 @@ class CompressedStream {
   void lend();
   void give_back();
   bool shrunk(ByteView payload);
+  bool begins_as_zstd(ByteView in) const;
 
   CompressionPool& pool_;
   Compression algorithm_;
@@ -76,6 +77,7 @@ class CompressedStream {
   bool stored_ = false;
   bool filled_ = false;                     // the last step had no room left: there may be more without further input
   std::size_t left_in_ = 0, left_out_ = 0;  // of the frame: bytes still to come, bytes still to be produced
+  std::size_t size_in_ = 0;                 // of the frame
   std::unique_ptr<Inflating> inflating_;    // between begin and end of a compressed frame only
 };
 
