@@ -285,7 +285,8 @@ TEST_CASE("broken frames are refused") {
         {frame(0, {}, 1000), "compressed data is cut off"},
         {frame(0, flipped, 1000), "compressed data is broken"},
         {frame(0, plain, 2000), "compressed data is broken"},
-        {frame(0, hex("26b52ffd 04 58 95 01 00 94 60 30 00 00 14 92"), 205), "compressed data is broken"},  // of zstd 0.6
+        {frame(0, hex("26b52ffd 04 58 95 01 00 94 60 30 00 00 14 92"), 205),
+         "compressed data is broken"},  // of zstd 0.6
     };
     for (const auto& [bytes, why] : rows) {
       for (const std::size_t chunk : {std::size_t{1}, SIZE_MAX}) {
