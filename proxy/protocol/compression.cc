@@ -208,7 +208,8 @@ bool CompressedStream::begins_as_zstd(ByteView in) const {
 const char* CompressedStream::begin_frame() {
   const Head head = read_head(head_);
   left_in_ = size_in_ = head.length;
-  left_out_ = head_[4] | static_cast<std::size_t>(head_[5]) << 8 | static_cast<std::size_t>(head_[6]) << 16;
+  left_out_ =
+      std::size_t{head_[4]} | static_cast<std::size_t>(head_[5]) << 8 | static_cast<std::size_t>(head_[6]) << 16;
   if (head.sequence != 0 && head.sequence != sequence_) return "compressed frames out of order";
   sequence_ = static_cast<std::uint8_t>(head.sequence + 1);
   head_filled_ = 0;
