@@ -39,7 +39,10 @@ def victim(box, sql, kill):
         thread = threading.Thread(target=run)
         thread.start()
         wait_until(lambda: running(box), 15, 'the statement to run')
-        killer.query(kill % mine)
+        if callable(kill):
+            kill(killer, mine)
+        else:
+            killer.query(kill % mine)
         thread.join(15)
         assert not thread.is_alive(), 'the statement goes on'
         wait_until(lambda: not running(box), 10, 'the servers to be idle')
@@ -137,11 +140,22 @@ def connection_id(box):
         assert len(c.query('SELECT * FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()').rows) == 1
 
 
+def by_execute(connection, number):
+    """KILL as a binary prepared statement."""
+    connection._seq = 0
+    connection._write(b'\x16KILL QUERY %d' % number)
+    statement = connection._read()
+    assert statement[0] == 0, statement
+    connection._seq = 0
+    connection._write(b'\x17' + statement[1:5] + b'\0\1\0\0\0')
+    connection._result()
+
+
 def computed(box):
-    """KILL @a: the number is only known to the server that computes it."""
-    for kill in ('KILL QUERY %d + 0', 'KILL QUERY (SELECT %d)', 'KILL 0 + %d'):
+    """KILL @a, KILL by EXECUTE: the number is only known to the server that computes it."""
+    for kill in ('KILL QUERY %d + 0', 'KILL QUERY (SELECT %d)', 'KILL 0 + %d', by_execute):
         answer, lives = victim(box, LONG['read with a table'], kill)
-        assert answer != [('0',)] and lives == ('QUERY' in kill), f'{kill}: {answer!r}, lives: {lives}'
+        assert answer != [('0',)] and lives == (kill != 'KILL 0 + %d'), f'{kill}: {answer!r}, lives: {lives}'
     with client(box) as c:
         c.query(f'SET @gone = {number(c)} + 100000')
         try:

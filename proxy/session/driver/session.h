@@ -145,6 +145,7 @@ class Session final : public net::StreamOwner,
   // session_kill.cc
   bool is_own_kill();
   bool kills_own(const protocol::ErrInfo& err);
+  void become_query();
   void ask_kill_target();
   void kill_through(std::uint32_t thread_id);
   void kill_answered(bool refused);

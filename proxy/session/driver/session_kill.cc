@@ -31,21 +31,33 @@ bool Session::is_own_kill() {
   return kill_.has_value();
 }
 
-/// KILL @a, KILL 1 + 2: what the number was the server's error says. True: it is of a session of wye's, kill_ is set.
+/// KILL @a, KILL 1 + 2, KILL ? or any KILL by EXECUTE: what the number was the server's error says. True: it is of a
+/// session of wye's, and the command is now a KILL of that; kill_ is set.
 bool Session::kills_own(const protocol::ErrInfo& err) {
   constexpr std::uint16_t er_no_such_thread = 1094;
   if (err.code != er_no_such_thread || kill_ || !facts_.has(sql::fx_kill) || facts_.several) return false;
-  if (!whole_ || passed_ || command_[4] != com_query) return false;
-  if (sql::parse_kill(command_text(), dialect())) return false;  // a plain number: wye has looked already
+  const bool prepared = command_[4] == com_stmt_execute && statement_ != nullptr;
+  if (!whole_ || passed_ || (command_[4] != com_query && !prepared)) return false;
+  if (!prepared && sql::parse_kill(command_text(), dialect())) return false;  // a plain number: wye has looked already
   const auto at = err.message.find_last_not_of("0123456789");
   const std::string_view digits = at == std::string_view::npos ? err.message : err.message.substr(at + 1);
   std::uint64_t id = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), id);
   if (id < first_own_id || id > UINT32_MAX) return false;
-  const auto text = sql::kill_of(command_text(), dialect(), id);
-  if (!text || !replace_text(*text)) return false;
+  const auto text = sql::kill_of(prepared ? statement_->text : command_text(), dialect(), id);
+  if (!text) return false;
+  if (prepared) become_query();
+  if (!replace_text(*text)) return false;
   facts_ = sql::classify(command_text(), dialect());
   return is_own_kill();
+}
+
+/// An EXECUTE becomes a COM_QUERY without attributes, whose text is still to come; both have the same OK and ERR.
+void Session::become_query() {
+  command_.assign({0, 0, 0, 0, com_query});
+  if (query_attributes()) base::append(command_, base::Bytes{0, 1});
+  text_at_ = command_.size();
+  statement_ = nullptr;
 }
 
 void Session::ask_kill_target() {
