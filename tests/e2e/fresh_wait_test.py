@@ -234,7 +234,10 @@ def states(box):
 
 def delayed(box, seconds):
     for replica in box.replicas:
-        replica.lag(seconds)
+        replica.lag(seconds)  # which stops its applier for a moment, and wye may have seen that
+    begun = time.monotonic()
+    observed = lambda: [row['state'] for row in box.wye.admin('SHOW SERVERS')] == ['online'] * 3 and time.monotonic() - begun > 0.25
+    wait_until(observed, 10, lambda: f"the servers: {box.wye.admin('SHOW SERVERS')}")
 
 
 def waits_for_the_replica(box):

@@ -192,7 +192,10 @@ void Session::begin_defaults() {
 }
 
 void Session::know_defaults() {
-  if (defaults_.known() || defaults_.look(*context_.topology, context_.globals_set)) return;
+  if (defaults_.known()) return;
+  const bool may_be_known = defaults_.look(*context_.topology, context_.globals_set);
+  if (defaults_.known()) session_.look_again();  // connections from before may have others
+  if (may_be_known) return;
   const auto before = session_.pinned();
   session_.pin(Pin::untracked_setting);
   count_pin(before);

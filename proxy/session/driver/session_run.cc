@@ -11,7 +11,7 @@ namespace wye::session {
 routing::SessionView Session::view() const {
   routing::SessionView view;
   session_.fill(view);
-  defaults_.fill(view);
+  defaults_.fill(view, *context_.topology);
   view.untracked = !topology::tracks_sessions(context_.greeting_version);
   view.transaction_server = transaction_server_;
   const bool may_move = command_.size() > 4 && (command_[4] == com_query || command_[4] == com_stmt_execute);

@@ -22,8 +22,9 @@ class SessionDefaults {
   bool known() const { return known_; }
   /// nullptr: not known, or the server does not tell.
   const topology::Defaults* values() const { return values_.get(); }
-  void fill(routing::SessionView& view) const {
-    view.defaults_known = known_;
+  /// While there is no primary, what a replica has must do: the alternative is an error.
+  void fill(routing::SessionView& view, const topology::Topology& topology) const {
+    view.defaults_known = known_ || !topology.primary;
     view.max_packet = max_packet_;
   }
 

@@ -82,6 +82,8 @@ class SessionState {
   std::string difference(ConnectionState& connection, const topology::Defaults* defaults = nullptr) const;
   /// The connection where the state was just changed has it.
   void adopt(ConnectionState& connection) const;
+  /// Each connection's difference must be worked out anew.
+  void look_again() { ++version_; }
   void transaction_lost() {
     status_ = static_cast<std::uint16_t>(
         status_ & ~(protocol::status::in_transaction | protocol::status::in_transaction_readonly));

@@ -12,7 +12,7 @@ const execute = (statement, values) => new Promise((resolve) => statement.execut
 
 async function prepared(connection, step) {
   await run(connection, 'query', 'CREATE TABLE IF NOT EXISTS c (id INT PRIMARY KEY, v VARCHAR(20))');
-  const { statement } = await prepare(connection, 'SELECT v, ? AS p FROM c WHERE id >= ? ORDER BY id');
+  const { statement } = await prepare(connection, 'SELECT v FROM c WHERE v <> ? AND id >= ? ORDER BY id');
   step('prepare: parameters and columns', { parameters: statement.parameters.length, columns: fields(statement.columns) });
   const { statement: insert } = await prepare(connection, 'INSERT INTO c VALUES (?, ?) ON DUPLICATE KEY UPDATE v = VALUES(v)');
   for (let i = 0; i < 5; i += 1) {

@@ -37,7 +37,7 @@ TEST_CASE("a session has what was last seen of the primary when it began") {
   CHECK(defaults.look(seen(200, "B", 8), set));  // set by somebody since: not for this session
   CHECK(mode(defaults) == "A");
   routing::SessionView view;
-  defaults.fill(view);
+  defaults.fill(view, seen(200, "B"));
   CHECK(view.defaults_known);
   CHECK(view.max_packet == 7);
 }
@@ -50,7 +50,7 @@ TEST_CASE("what was seen before a SET GLOBAL does not count") {
   CHECK(defaults.look(seen(50, "A"), set));
   CHECK_FALSE(defaults.known());
   routing::SessionView view;
-  defaults.fill(view);
+  defaults.fill(view, seen(50, "A"));
   CHECK_FALSE(view.defaults_known);
   SECTION("the next look at the primary tells") {
     CHECK(defaults.look(seen(120, "B"), set));
@@ -64,12 +64,15 @@ TEST_CASE("what was seen before a SET GLOBAL does not count") {
   }
 }
 
-TEST_CASE("without a primary nothing is known yet") {
+TEST_CASE("without a primary nothing is known yet, and reads go on") {
   routing::Latest set;
   SessionDefaults defaults;
   defaults.begin(at(0));
   CHECK(defaults.look(topology::Topology{}, set));
   CHECK_FALSE(defaults.known());
+  routing::SessionView view;
+  defaults.fill(view, topology::Topology{});
+  CHECK(view.defaults_known);
 }
 
 TEST_CASE("where a server begins sessions otherwise, the difference is set") {

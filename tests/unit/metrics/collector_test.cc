@@ -72,6 +72,7 @@ struct Fixture {
       w->bytes.at(Side::client, Direction::in).add(100);
       w->server(1).connections[BackendState::in_use].add(2);
       w->server(1).queries.add(3);
+      w->server(1).consistency_wait.observe(std::chrono::microseconds{400});
     }
     a.sessions[SessionState::idle].sub();
     a.statement_seconds.at(RouteKind::replica, Phase::total).observe(std::chrono::hours{1});
