@@ -161,7 +161,7 @@ void CompressedStream::compress(base::Buffer& out, ByteView payload) {
     const std::size_t before = smaller ? piece.size() : 0;
     std::uint8_t head[compressed_head];
     write_head(head, {static_cast<std::uint32_t>(body.size()), sequence_++});
-    for (int i = 0; i < 3; ++i) head[header_size + i] = static_cast<std::uint8_t>(before >> (8 * i) & 0xff);
+    for (std::size_t i = 0; i < 3; ++i) head[header_size + i] = static_cast<std::uint8_t>(before >> (8 * i));
     out.append(head);
     out.append(body);
     payload = payload.subspan(piece.size());

@@ -132,6 +132,9 @@ void SessionState::set_variable(std::string_view variable, std::string_view valu
   // transaction_read_only is the session's only where wye has not set it itself.
   const bool read_only = variable == "transaction_read_only" || variable == "tx_read_only";
   if (moves_by_itself(variable) && !(read_only && from_primary)) return;
+  // It sets the other one along with it, each time, and no tracker says so.
+  if (variable == "max_join_size")
+    set_variable("sql_big_selects", value == "18446744073709551615" ? "ON" : "OFF", from_primary);
   auto [it, inserted] = variables_.try_emplace(std::string(variable), value);
   if (!inserted && it->second == value) return;
   it->second = std::string(value);

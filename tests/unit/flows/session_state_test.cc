@@ -64,6 +64,19 @@ TEST_CASE("variables are remembered by value and sent once to each connection") 
   CHECK_FALSE(s.differs(b));  // nothing new
 }
 
+TEST_CASE("max_join_size sets sql_big_selects as well") {
+  SessionState s;
+  ConnectionState a;
+  s.apply(Ok().variable("max_join_size", "1").info, nullptr, true);
+  CHECK(s.difference(a) == "SET @@session.max_join_size=1, @@session.sql_big_selects='OFF'");
+  s.apply(Ok().variable("sql_big_selects", "ON").info, nullptr, true);
+  CHECK(s.difference(a) == "SET @@session.sql_big_selects='ON'");
+  s.apply(Ok().variable("max_join_size", "1").info, nullptr, true);
+  CHECK(s.difference(a) == "SET @@session.sql_big_selects='OFF'");
+  s.apply(Ok().variable("max_join_size", "18446744073709551615").info, nullptr, true);
+  CHECK(s.difference(a) == "SET @@session.max_join_size=18446744073709551615, @@session.sql_big_selects='ON'");
+}
+
 TEST_CASE("what SET NAMES did is repeated by SET NAMES") {
   SessionState s;
   ConnectionState a;
@@ -131,7 +144,7 @@ TEST_CASE("values are written so that the server reads the same") {
     const char *name, *value, *sql;
   };
   for (const auto& row : std::vector<Row>{
-           {"max_join_size", "18446744073709551615", "18446744073709551615"},
+           {"sql_select_limit", "18446744073709551615", "18446744073709551615"},
            {"long_query_time", "10.500000", "10.500000"},
            {"sql_mode", "0", "'0'"},
            {"time_zone", "0", "'0'"},
