@@ -10,7 +10,7 @@ namespace wye::routing {
 /// by all workers.
 class Latest {
  public:
-  /// Before the statement goes to the server, and again when its answer is there. Any thread.
+  /// Before the client hears of it. Any thread.
   void note(base::TimePoint now) {
     const std::int64_t ticks = now.time_since_epoch().count();
     std::int64_t old = at_.load(std::memory_order_relaxed);

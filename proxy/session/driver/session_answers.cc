@@ -158,7 +158,8 @@ void Session::note_ok(const protocol::OkInfo& ok) {
 void Session::note_error(const protocol::ErrInfo& err) {
   failed_ = true;
   session_.after_error(&facts_);
-  note_side_effects();
+  const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;
+  if (!refused) note_side_effects();
   // An implicit commit may have gone ahead of the error, and errors carry no GTID.
   const bool may_have_committed =
       was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported) || facts_.kind == sql::Kind::call;
@@ -319,6 +320,7 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
   session_.transaction_lost();
   broken_transaction_ = transaction;
   if (!replica) context_.frontier.unreported_commit(base::Clock::now());
+  note_side_effects();
   const bool read_only = facts_.kind == sql::Kind::read && !transaction;
   const base::Error told{
       2013, "HY000",

@@ -201,8 +201,7 @@ void Session::know_defaults() {
   count_pin(before);
 }
 
-/// Of what other sessions must know. Before the statement, because it can happen at any moment from now on, and after
-/// it.
+/// Of what other sessions must know, once it has happened: what is refused must not cost them anything.
 void Session::note_side_effects() {
   if (side_effects_.globals) context_.globals_set.note(base::Clock::now());
   if (side_effects_.accounts) context_.accounts_changed.note(base::Clock::now());
@@ -215,7 +214,6 @@ void Session::note_statement() {
   session_.before(facts_);
   side_effects_ = {sets_globals(facts_),
                    may_change_accounts(facts_, statement_ != nullptr ? statement_->text : command_text())};
-  note_side_effects();
   count_pin(before);
   primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
                    (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
