@@ -179,8 +179,15 @@ void Stream::schedule() {
   loop_.add_dirty(this);
 }
 
+void Stream::hold(bool on) {
+  if (held_ == on) return;
+  held_ = on;
+  if (!on) schedule();
+}
+
 void Stream::flush() {
   dirty_ = false;
+  if (held_) return;
   if (fd_ < 0 || connecting_ || (ssl_ != nullptr && !handshaken_)) return;
   if (congested()) was_congested_ = true;
   compress_some();

@@ -52,6 +52,8 @@ class Stream {
   void write(base::ByteView bytes);
   base::Buffer& out() { return compressed_ == nullptr ? out_ : compressed_->plain; }  // append, then schedule()
   void schedule();
+  /// What is written meanwhile, and what has not left yet, stays in the buffer.
+  void hold(bool on);
   bool congested() const { return unsent() > high_water; }
 
   /// Reads at most so many bytes at once; 36 while an SSLRequest may come, so that nothing of the TLS hello is taken.
@@ -118,7 +120,7 @@ class Stream {
   std::size_t read_limit_ = SIZE_MAX;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   bool dirty_ = false, paused_ = false, connecting_ = false, handshaken_ = false, was_congested_ = false,
-       closing_ = false;
+       closing_ = false, held_ = false;
   bool write_armed_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // a deferred kick must not outlive the stream
 };

@@ -36,6 +36,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
       killer_(loop_, pool_),
       need_(shared.frontier),
       waiters_(loop_, pool_, metrics_, need_, {shared.monitor, shared.config.routing.wait, shared.config.pool.idle}),
+      commits_(loop_, pool_, shared.frontier, shared.monitor, shared.config.pool.idle),
       listen_tls_(shared.listen_tls),
       timer_(loop_, [this] { tick(); }) {
   for (const auto& tls : listen_tls_) {
@@ -49,6 +50,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              shared.accounts_changed,
                              need_,
                              waiters_,
+                             commits_,
                              shared.routing,
                              shared.rsa,
                              tls.get(),
@@ -66,6 +68,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
   }
   pool_.set_topology(shared.first);
   waiters_.on_topology(shared.first);
+  commits_.on_topology(shared.first);
 }
 
 Worker::~Worker() {
@@ -136,6 +139,7 @@ void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {
   }
   pool_.set_topology(topology);
   waiters_.on_topology(topology);
+  commits_.on_topology(topology);
   for (auto& [id, session] : sessions_) session->on_topology();
 }
 
@@ -172,6 +176,7 @@ void Worker::tick() {
   pool_.sweep();
   killer_.sweep();
   waiters_.sweep();
+  commits_.sweep();
   for (auto& [id, session] : sessions_) session->tick();
   if (!draining_) return;
   const bool late = loop_.now() > drain_until_;

@@ -77,6 +77,7 @@ class Worker {
   session::Killer killer_;
   routing::FrontierNeed need_;
   session::Waiters waiters_;
+  session::Commits commits_;
   std::vector<Worker*> all_;
   std::vector<net::TlsContext> listen_tls_;                  // what the contexts point to
   std::vector<std::unique_ptr<session::Context>> contexts_;  // one per listener: they differ in TLS

@@ -1,5 +1,7 @@
 #include "proxy/session/driver/collector.h"
 
+#include <utility>
+
 #include "proxy/protocol/wire.h"
 
 namespace wye::session {
@@ -40,9 +42,10 @@ void RowCollector::on_packet(protocol::Part part, std::uint8_t, base::ByteView p
 }
 
 void RowCollector::on_end(const protocol::ResponseTracker& tracker) {
-  if (tracker.failed() || too_big_) return done_(nullptr);
+  const base::Bytes frames = std::exchange(frames_, {});
+  if (std::exchange(too_big_, false) || tracker.failed()) return done_(nullptr);
   Rows rows;
-  base::ByteView rest = frames_;
+  base::ByteView rest = frames;
   for (std::uint64_t i = 0;; ++i) {
     const auto framed = protocol::next_packet(rest, most);
     const auto* packet = std::get_if<protocol::Packet>(&framed);

@@ -7,7 +7,7 @@
 
 namespace wye::session {
 
-/// Takes the whole answer of one of wye's own small queries. Fails when it grows beyond 256 KiB.
+/// Takes the whole answers of wye's own small queries, one after the other. Fails when one grows beyond 256 KiB.
 class RowCollector final : public pool::ResponseSink {
  public:
   using Rows = std::vector<std::vector<std::string>>;  // NULL is an empty string
@@ -18,7 +18,11 @@ class RowCollector final : public pool::ResponseSink {
   void on_packet(protocol::Part part, std::uint8_t sequence, base::ByteView payload,
                  const protocol::ResponseTracker& tracker) override;
   void on_end(const protocol::ResponseTracker& tracker) override;
-  void on_lost(const base::Error&) override { done_(nullptr); }
+  void on_lost(const base::Error&) override {
+    frames_.clear();
+    too_big_ = false;
+    done_(nullptr);
+  }
 
  private:
   Done done_;

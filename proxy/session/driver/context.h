@@ -11,6 +11,7 @@
 #include "proxy/protocol/secret.h"
 #include "proxy/routing/frontier.h"
 #include "proxy/routing/latest.h"
+#include "proxy/session/driver/commits.h"
 #include "proxy/session/driver/killer.h"
 #include "proxy/session/driver/waiters.h"
 #include "proxy/session/flows/login.h"
@@ -56,6 +57,7 @@ struct Context {
   routing::Latest& accounts_changed;  // GRANT, DROP USER ...: what connections from before may do
   routing::FrontierNeed& need;
   Waiters& waiters;
+  Commits& commits;
   routing::Options options;
   const protocol::RsaKey* rsa;
   ssl_ctx_st* tls;                       // towards clients; nullptr: not offered

@@ -1,0 +1,178 @@
+#include "proxy/session/driver/commits.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/session/driver/commands.h"
+
+namespace wye::session {
+
+namespace {
+
+constexpr base::milliseconds longest_wait{20};  // of an answer, for what it may have committed
+constexpr base::milliseconds patience{2000};    // with an answer that does not come
+constexpr base::milliseconds first_retry{100}, last_retry{5000};
+
+bool same_server(const topology::GtidSource& source, const std::string& uuid) {
+  const auto parsed = topology::parse_gtid(topology::Flavour::mysql, uuid + ":1");
+  return parsed && parsed->source.uuid == source.uuid;
+}
+
+}  // namespace
+
+Commits::Commits(net::Loop& loop, pool::Pool& pool, routing::Frontier& frontier, protocol::AccountPtr account,
+                 base::milliseconds idle)
+    : loop_(loop),
+      pool_(pool),
+      frontier_(frontier),
+      account_(std::move(account)),
+      idle_(idle),
+      collector_([this](const auto* rows) { answered(rows); }),
+      timer_(loop, [this] { time_out(); }) {}
+
+Commits::~Commits() { close(); }
+
+void Commits::warn() { frontier_.unreported_commit(base::Clock::now()); }
+
+bool Commits::ask(Holder& holder) {
+  if (backend_ == nullptr && !open()) {
+    warn();
+    return false;
+  }
+  waiting_.push_back({&holder, loop_.now(), false});
+  if (waiting_.size() == 1) set_timer();
+  send();
+  return true;
+}
+
+/// What it waited for may have been committed all the same.
+void Commits::cancel(const Holder& holder) {
+  if (std::erase_if(waiting_, [&](const Waiting& w) { return w.holder == &holder; }) > 0) warn();
+}
+
+bool Commits::open() {
+  if (opening_) return true;
+  if (!topology_->primary || loop_.now() < retry_at_) return false;
+  server_ = topology_->primary;
+  opening_ = true;
+  pool::Wanted wanted;
+  wanted.key.server = *server_;
+  wanted.key.account = account_;
+  wanted.urgent = true;  // where the clients' statements hold all connections, their answers wait all the more
+  if (auto* backend = pool_.acquire(wanted, *this)) on_backend_ready(*backend);
+  return true;
+}
+
+void Commits::on_backend_ready(pool::Backend& backend) {
+  opening_ = false;
+  backend_ = &backend;
+  used_at_ = loop_.now();
+  send();
+}
+
+void Commits::on_backend_lost(pool::Backend& backend, const base::Error&, bool) {
+  pool_.forget(backend);
+  backend_ = nullptr;
+  failed();
+}
+
+/// What was committed before an answer came is there when the question comes: one for all that wait now.
+void Commits::send() {
+  if (backend_ == nullptr || asking_ || waiting_.empty()) return;
+  asking_ = true;
+  used_at_ = loop_.now();
+  for (auto& w : waiting_) w.asked = true;
+  const bool mariadb = topology_->flavour == topology::Flavour::mariadb;
+  backend_->submit(collector_, protocol::Expect::query,
+                   backend_->command(com_query, mariadb ? "SELECT @@GLOBAL.gtid_binlog_pos, ''"
+                                                        : "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.server_uuid"));
+}
+
+/// Only what this server has committed itself: others' numbers may have gaps that no replica ever fills.
+bool Commits::raise(const RowCollector::Rows& rows) {
+  if (rows.size() != 1 || rows[0].size() != 2) return false;
+  const auto set = topology::GtidSet::parse(topology_->flavour, rows[0][0]);
+  if (!set) return false;
+  for (const auto& [source, entry] : set->entries()) {
+    if (entry.intervals.empty()) continue;
+    if (topology_->flavour == topology::Flavour::mysql && !same_server(source, rows[0][1])) continue;
+    frontier_.raise(topology::Gtid{source, entry.intervals.back().last, entry.server_id});
+  }
+  return true;
+}
+
+void Commits::answered(const RowCollector::Rows* rows) {
+  asking_ = false;
+  if (backend_ == nullptr || backend_->dead()) return;  // on_backend_lost() follows
+  if (rows == nullptr || !raise(*rows)) {
+    close();
+    return failed();
+  }
+  failures_ = 0;
+  const auto told = take([](const Waiting& w) { return w.asked; });
+  send();
+  for (auto* holder : told) holder->on_commits_known();
+}
+
+/// Those of the waiting, out of the list.
+template <class Which>
+std::vector<Commits::Holder*> Commits::take(Which&& which) {
+  std::vector<Holder*> taken;
+  for (const auto& w : waiting_) {
+    if (which(w)) taken.push_back(w.holder);
+  }
+  std::erase_if(waiting_, which);
+  set_timer();
+  return taken;
+}
+
+void Commits::failed() {
+  opening_ = asking_ = false;
+  retry_at_ = loop_.now() + std::min(first_retry * (1 << std::min(failures_, 6U)), last_retry);
+  if (failures_++ == 0) log::info("primary_not_asked", {{"why", "the connection for its position failed"}});
+  if (waiting_.empty()) return;
+  warn();
+  for (auto* holder : take([](const Waiting&) { return true; })) holder->on_commits_known();
+}
+
+void Commits::time_out() {
+  const auto now = loop_.now();
+  const auto late = take([&](const Waiting& w) { return now - w.since >= longest_wait; });
+  if (!late.empty()) warn();
+  for (auto* holder : late) holder->on_commits_known();
+}
+
+void Commits::set_timer() {
+  if (waiting_.empty()) return timer_.stop();
+  const auto left = waiting_.front().since + longest_wait - loop_.now();
+  timer_.once(std::max(std::chrono::ceil<base::milliseconds>(left), base::milliseconds{0}));
+}
+
+void Commits::on_topology(std::shared_ptr<const topology::Topology> topology) {
+  topology_ = std::move(topology);
+  if (!server_ || topology_->primary == server_) return;
+  const bool waited = !waiting_.empty();
+  close();
+  if (waited) failed();
+}
+
+void Commits::sweep() {
+  if (backend_ == nullptr) return;
+  if (asking_ && loop_.now() - used_at_ > patience) {
+    close();
+    return failed();
+  }
+  if (!asking_ && loop_.now() - used_at_ > idle_) close();
+}
+
+void Commits::close() {
+  if (opening_) pool_.cancel(*this);
+  opening_ = asking_ = false;
+  server_.reset();
+  if (backend_ == nullptr) return;
+  backend_->orphan(collector_);
+  pool_.discard(*std::exchange(backend_, nullptr));
+}
+
+}  // namespace wye::session
