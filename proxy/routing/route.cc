@@ -67,7 +67,7 @@ class Router {
   Result<Route> run() {
     if (auto status = take_hint(); !status) return status.error();
     if (session_.pinned) return to_primary(Reason::pinned);
-    if (session_.in_transaction && !begins_anew() && !commits_first()) return inside_transaction();
+    if (session_.in_transaction && !begins_anew()) return inside_transaction();
     if (!session_.autocommit) return to_primary(Reason::autocommit_off);
     return outside_transaction();
   }
@@ -77,7 +77,7 @@ class Router {
   base::Status take_hint();
   base::Status check_hint_server();
   bool begins_anew() const;
-  bool commits_first() const;
+  bool leaves_nothing_behind() const;
   Result<Route> inside_transaction() const;
   Result<Route> outside_transaction();
   Result<Route> begin();
@@ -141,8 +141,29 @@ bool Router::begins_anew() const {
   return facts_.kind == Kind::begin && own_mode && session_.transaction_read_only && session_.autocommit;
 }
 
-/// A definition ends the transaction that it stands in, on servers that then refuse no writes.
-bool Router::commits_first() const { return session_.transaction_read_only && facts_.why == Why::ddl; }
+/// In a READ ONLY transaction on a replica: may the statement run there? Not if it is the primary's anywhere else as
+/// well, or leaves something on its connection that the session would miss when the transaction is over.
+bool Router::leaves_nothing_behind() const {
+  if (facts_.several) return facts_.replica_ok;
+  switch (facts_.kind) {
+    case Kind::read: {
+      const bool here = session_.last_statement == session_.transaction_server && !facts_.has(sql::fx_last_insert_id);
+      return facts_.why == Why::previous_statement_value ? here : facts_.replica_ok;
+    }
+    case Kind::begin:
+    case Kind::commit:
+    case Kind::rollback:
+      return !session_.transaction_beside;  // else the primary's connection ends it
+    case Kind::set:                         // what trackers report is repeated elsewhere
+      return facts_.why == Why::set_statement && facts_.effects == sql::fx_set_session;
+    case Kind::use:
+    case Kind::empty:
+      return true;
+    default:  // SAVEPOINT among them: on a MariaDB that is read_only, COMMIT refuses what it has written to the binary
+              // log
+      return false;
+  }
+}
 
 /// A READ ONLY transaction is on one replica. What its first read sees is what the whole transaction sees, so that one
 /// must be fresh, as if it began there; else the transaction, in which nothing has happened, begins again elsewhere.
@@ -150,6 +171,10 @@ Result<Route> Router::inside_transaction() const {
   if (!session_.transaction_read_only || !session_.transaction_server) return to_primary(Reason::transaction);
   const Route there{session_.transaction_server, Reason::read_only_transaction, {}};
   const ServerId id = *session_.transaction_server;
+  if (input_.topology.primary != id && !leaves_nothing_behind()) {
+    const bool for_its_kind = facts_.kind == Kind::read || facts_.kind == Kind::set || facts_.kind == Kind::write;
+    return to_primary(for_its_kind && facts_.why != Why::plain_read ? reason_of(facts_.why) : Reason::transaction);
+  }
   const bool first_read = session_.transaction_untouched && facts_.kind == Kind::read;
   if (!first_read || wanted_.consistency == Consistency::eventual || input_.topology.primary == id) return there;
   const topology::Server& server = input_.topology.servers[id];
@@ -178,6 +203,8 @@ Result<Route> Router::begin() {
   }
   // What else the transaction would do to the session on a replica could not be carried to the primary.
   if (session_.untracked) return to_primary(Reason::transaction);
+  // What it reads along with them must be of the same moment as what it reads without.
+  if (session_.reads_own_state) return to_primary(Reason::user_variable);
   if (session_.serializable) return to_primary(Reason::serializable);
   if (wanted_.consistency == Consistency::primary) return to_primary(Reason::reads_always_primary);
   return on_replica(Reason::read_only_transaction);

@@ -76,6 +76,8 @@ struct SessionView {
   bool transaction_read_only = false;                    // the running one is READ ONLY
   std::optional<topology::ServerId> transaction_server;  // where the running READ ONLY transaction is
   bool transaction_untouched = false;  // and nothing has been read in it: it can begin again elsewhere
+  bool transaction_beside = false;     // and the primary's connection is in one as well, for what belongs there
+  bool reads_own_state = false;        // it has named user variables or PREPAREd: later statements may use them
   bool autocommit = true;
   bool serializable = false;
   bool session_read_only = false;               // transaction_read_only = 1 for the session

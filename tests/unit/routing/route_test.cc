@@ -65,6 +65,12 @@ void World::change_session(const std::string& word) {
   } else if (word == "ro") {
     session.in_transaction = session.transaction_read_only = true;
     session.transaction_server = id("r1");
+  } else if (word == "untouched") {
+    session.transaction_untouched = true;
+  } else if (word == "beside") {
+    session.transaction_beside = true;
+  } else if (word == "own") {
+    session.reads_own_state = true;
   } else if (word == "ac0") {
     session.autocommit = false;
   } else if (word == "serializable") {
