@@ -104,6 +104,7 @@ enum Effect : std::uint32_t {
   fx_calc_found_rows = 1u << 24,  // SELECT SQL_CALC_FOUND_ROWS: the next FOUND_ROWS() asks the connection that ran it
   fx_system_schema = 1u << 26,    // names mysql, information_schema, performance_schema or sys
   fx_unreported_setting = 1u << 27,  // MariaDB: SET @@x without a scope, which its trackers pass over in silence
+  fx_session_track = 1u << 28,       // shows or sets @@session_track_*: the client's values, where wye has set its own
 };
 
 /// The word for one effect ("user_variable"), for EXPLAIN and tests; takes exactly one bit.
@@ -129,6 +130,7 @@ struct Facts {
   Hint hint;
   std::string_view verb;  // first word, view into the text, for EXPLAIN and logs
   /// What SET NAMES ... COLLATE names, without quotes; view into the text. No tracker reports it. Empty: no COLLATE.
+  /// SET CHARACTER SET: "@@collation_database".
   std::string_view collation;
   bool has(Effect e) const { return (effects & e) != 0; }
 };

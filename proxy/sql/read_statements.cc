@@ -187,6 +187,7 @@ void Statement::show() {
 /// counted in one place; 'Last_query_cost' is the previous statement's, wherever that ran.
 void Statement::show_status() {
   if (same(tokens_.now().text, "session") || same(tokens_.now().text, "local")) tokens_.advance();
+  if (same(tokens_.now().text, "variables")) return show_variables();
   if (!tokens_.now().is(Word::STATUS) || !same(tokens_.ahead().text, "like")) return;
   const Token pattern = tokens_.ahead(2);
   if (pattern.kind != TokenKind::string || pattern.text.size() < 2) return;
@@ -198,6 +199,16 @@ void Statement::show_status() {
   for (const char* counted : {"bytes", "created", "handler", "questions", "select", "sort"}) {
     if (starts_with(name, counted)) scanner_.add(fx_sticky_setting);
   }
+}
+
+/// SHOW [SESSION] VARIABLES LIKE 'sess%' shows the session's trackers.
+void Statement::show_variables() {
+  const Token pattern = tokens_.ahead(2);
+  std::string_view name;
+  if (same(tokens_.ahead().text, "like") && pattern.kind == TokenKind::string && pattern.text.size() > 2)
+    name = pattern.text.substr(1, pattern.text.size() - 2);
+  name = name.substr(0, name.find_first_of("%_\\"));  // up to the first wildcard
+  if (starts_with("session_track", name)) scanner_.add(fx_session_track);
 }
 
 }  // namespace wye::sql

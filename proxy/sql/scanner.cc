@@ -323,6 +323,7 @@ void Scanner::take_variable(const VariableName& variable) {
       }
       return;
     case ReadVariable::proxied:
+      if (starts_with(variable.name, "session_track_")) add(fx_session_track);
       if (variable.is_global()) {
         server_variable_ = true;
       } else {

@@ -140,6 +140,7 @@ void Statement::assignment() {
 /// NAMES charset [COLLATE collation]; CHARACTER SET charset.
 void Statement::set_names() {
   scanner_.add(fx_set_session);
+  if (!tokens_.now().is(Word::NAMES)) collation_ = "@@collation_database";
   for (; !tokens_.at_statement_end() && !tokens_.now().is(','); tokens_.advance()) {
     if (same(tokens_.now().text, "collate")) collation_ = unquoted(tokens_.ahead());
   }
@@ -160,6 +161,7 @@ void Statement::assigned_value(std::string_view name, bool next_only) {
   // "WHERE id IS NULL" then finds the row that this session inserted last, and only where that was. Frameworks set it
   // to 0, the default, on every connection.
   if (same(name, "sql_auto_is_null") && !is_switched_off(value)) scanner_.add(fx_sticky_setting);
+  if (starts_with(name, "session_track_")) scanner_.add(fx_session_track);
   switch (set_variable(name)) {
     case SetVariable::ordinary:
       return scanner_.add(next_only && dialect_.mariadb ? fx_set_session | fx_unreported_setting : fx_set_session);

@@ -32,6 +32,7 @@ class Statement {
   void explain_inner(bool analyze);
   void show();
   void show_status();
+  void show_variables();
   void describe_table();
   void analyze();
   void get_diagnostics();

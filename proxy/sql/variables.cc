@@ -59,6 +59,8 @@ ReadVariable read_variable(std::string_view name) {
   if (same(name, "transaction_read_only") || same(name, "tx_read_only") || starts_with(name, "session_track_")) {
     return ReadVariable::proxied;
   }
+  // MySQL's COM_RESET_CONNECTION forgets what the schema's are, and keeps the schema.
+  if (same(name, "character_set_database") || same(name, "collation_database")) return ReadVariable::proxied;
   const bool known = session_by_name.find(session_variables, name) != session_variables.size();
   return known ? ReadVariable::session : ReadVariable::server;
 }

@@ -48,6 +48,8 @@ def _masked(result, keep):
         return (*result[:3], result[3] & keep, *result[4:6], _trackers(result[6]))
     if kind == 'rows':
         return (kind, _columns(result[1]), _rows(result[2]), result[3], result[4] & keep, result[5], _trackers(result[6]))
+    if kind == 'lost':  # by the end of the stream or by a reset: as the kernel had it when the client wrote
+        return (kind,)
     if kind == 'prepared':
         return result[:4] + (_columns(result[4]),)
     if kind == 'err':  # rows may have come before it
@@ -59,7 +61,7 @@ def _number(text):
     """1243 and 1421 name the statement's id, which wye gives out by itself; MariaDB's errors of a routine's parameter
     the row of some earlier statement."""
     text = re.sub(r'(prepared statement handler|The statement) \(\d+\)', r'\1 (N)', text)
-    return re.sub(r"((?:``\.``\.`\w+`|column 'n') at row) \d+", r'\1 N', text)
+    return re.sub(r"((?:``\.``\.`\w+`|column '\w') at row) \d+", r'\1 N', text)
 
 
 def _rows(rows):

@@ -31,7 +31,7 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, 1024));
 }
 
-constexpr std::size_t closed_index = 8;
+constexpr std::size_t closed_index = 10;
 constexpr base::milliseconds last_words{10'000};
 
 }  // namespace
@@ -111,6 +111,8 @@ void Session::release_all(bool clean) {
     backend->orphan(*this);
     backend->orphan(ahead_);
     backend->orphan(preparer_);
+    backend->orphan(values_);
+    backend->orphan(trackers_);
     // A primary's connection was the proof of the account's password; the next login needs a proof of its own.
     if (clean && !busy && !session_.in_transaction() && backend->key().to_replica) {
       context_.pool.release(*backend);
@@ -127,6 +129,7 @@ void Session::close(const char* why) {
   log::debug("session_closed", {{"session", id_}, {"client", peer_.name}, {"why", why}});
   lookup_.reset();
   context_.waiters.cancel(*this);
+  context_.commits.cancel(*this);
   if (!quiet) end_running_statements();
   release_all(quiet);
   context_.metrics.bytes.at(metrics::Side::client, metrics::Direction::in).add(client_->bytes_in());
@@ -243,8 +246,8 @@ void Session::on_topology() {
 }
 
 Session::Row Session::row() const {
-  static constexpr const char* states[] = {"login",   "idle",   "holding", "acquiring", "preparing",
-                                           "running", "asking", "waiting", "closed"};
+  static constexpr const char* states[] = {"login",  "idle",    "holding",  "acquiring",    "preparing", "running",
+                                           "asking", "waiting", "settling", "reading_back", "closed"};
   Row row;
   row.id = id_;
   row.user = account_ != nullptr ? account_->user : "";

@@ -28,11 +28,13 @@ namespace wye::session {
 ///   Idle -> Asking -> Acquiring    KILL: what runs the session that is meant, on its worker?
 ///   Acquiring -> Preparing|Relaying  a connection is there (PREPARE goes ahead of an EXECUTE that this server does not
 ///   know) Preparing -> Relaying, Relaying -> Idle    the answer is over; or -> Acquiring: it runs again elsewhere any
+///   Relaying -> Settling -> Idle   what the statement may have committed is asked before its answer passes
 ///   -> Closed
 class Session final : public net::StreamOwner,
                       public pool::BackendHolder,
                       public pool::ResponseSink,
-                      public Waiters::Reader {
+                      public Waiters::Reader,
+                      public Commits::Holder {
  public:
   Session(Context& context, SessionId id, Client client);
   ~Session() override;
@@ -69,6 +71,8 @@ class Session final : public net::StreamOwner,
   void on_backend_drained(pool::Backend& backend) override;
   // Waiters::Reader
   void on_wait_over(metrics::WaitOutcome outcome) override;
+  // Commits::Holder
+  void on_commits_known() override;
   // pool::ResponseSink: the answer to the client's statement
   std::uint8_t sequence_shift() const override { return answer_.shift(); }
   bool wants_definitions_end() const override { return answer_.needs_cut() && spoiled_ == Spoiled::no; }
@@ -113,6 +117,7 @@ class Session final : public net::StreamOwner,
   void refuse_login(const base::Error& error, metrics::LoginFailure why);
   void login_failed_at_server(const base::Error& error, bool several_plugins);
   void change_user();
+  void go_on_as_before();
   // session_commands.cc
   void next_command();
   bool take_command();
@@ -122,6 +127,8 @@ class Session final : public net::StreamOwner,
   bool replace_text(std::string_view text);
   void put_own_connection_id();
   void reset_connection();
+  void forget_state();
+  void use_before_reset(pool::Backend& backend);
   void init_db();
   void plain(protocol::Expect expect);
   void explain_route(std::string_view sql);
@@ -167,14 +174,28 @@ class Session final : public net::StreamOwner,
   void send_state(pool::Backend& backend, const std::string& schema);
   void send_statement(pool::Backend& backend);
   void leave_transaction_elsewhere();
-  bool begins_elsewhere() const;
+  bool begins_on_primary() const;
   void move_transaction();
+  void settle_transaction();
+  void lose_transaction();
+  void note_untouched(bool failed);
+  void roll_back(topology::ServerId server);
   void leave_frozen_replica();
   void finish(bool failed);
   void run_again(routing::Reason reason, metrics::Retry kind);
   void leave_server();
+  // session_untracked.cc
+  void send_own_trackers(pool::Backend& backend);
+  bool ask_trackers(pool::Backend& backend);
+  void trackers_are(const RowCollector::Rows* rows);
+  void note_unseen();
+  bool read_back(topology::ServerId to);
+  void values_are(const RowCollector::Rows* rows);
   // session_answers.cc
   void finish_unread();
+  bool may_have_committed(const protocol::ErrInfo& err) const;
+  bool settle(bool failed);
+  void wait_with_answer(bool failed);
   void note_untracked(bool failed);
   void state_ahead(bool failed);
   void prepared_ahead(const protocol::ResponseTracker& tracker);
@@ -198,6 +219,10 @@ class Session final : public net::StreamOwner,
   bool is_primary(topology::ServerId server) const { return context_.topology->primary == server; }
   const topology::Server& server(topology::ServerId id) const { return context_.topology->servers[id]; }
   bool query_attributes() const { return (capabilities_ & protocol::cap::query_attributes) != 0; }
+  Encoding encoding(const pool::Backend& backend) const {
+    return {(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0,
+            backend.deprecate_eof(), &session_.trackers(), context_.topology->flavour == topology::Flavour::mariadb};
+  }
   pool::BackendKey backend_key(topology::ServerId id) const {
     return {id, !is_primary(id), account_, client_flags_, session_.collation, mariadb_flags_, passed_on_};
   }
@@ -228,7 +253,11 @@ class Session final : public net::StreamOwner,
   std::optional<topology::ServerId> transaction_server_, last_read_, last_statement_;
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
+  bool transaction_beside_ = false;     // and another one, as READ ONLY, on the primary (decision 0008)
   bool primary_state_ = false;          // user variables, locks, ... that no other connection has
+  bool reads_own_state_ = false;        // the first of those, which statements read along with tables
+  bool values_unknown_ = false;         // a routine may have set variables without MariaDB's saying so
+  unsigned refused_changes_ = 0;        // of user, in a row
   std::vector<pool::Backend*> held_;
   // the command that runs
   base::Bytes command_;      // its first frame's head and payload; the rest is in upload_
@@ -249,6 +278,7 @@ class Session final : public net::StreamOwner,
   routing::Reason reason_ = routing::Reason::unknown_statement;
   topology::ServerId server_ = 0;
   Answer answer_;
+  base::Bytes pending_trackers_;  // of results, for clients that get them with the next OK
   std::uint8_t answer_sequence_ = 1;
   base::TimePoint started_, sent_;
   bool whole_ = false;       // command_ is all of it: it can run again
@@ -259,10 +289,13 @@ class Session final : public net::StreamOwner,
   metrics::WaitOutcome wait_outcome_ = metrics::WaitOutcome::covered;
   unsigned ahead_left_ = 0;  // answers of the session's state still to come
   bool ahead_failed_ = false, preparing_ = false;
+  bool unreported_ = false;  // it may have committed what its answer does not name
   bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;
   Spoiled spoiled_ = Spoiled::no;
   unsigned attempts_ = 0;
   Ahead ahead_{*this, false}, preparer_{*this, true};
+  RowCollector values_{[this](const auto* rows) { values_are(rows); }};
+  RowCollector trackers_{[this](const auto* rows) { trackers_are(rows); }};
 };
 
 }  // namespace wye::session

@@ -92,6 +92,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         ok = *info;
         known = &ok;
         note_ok(ok);
+        carry_trackers(part, encoding(*held(server_)), ok, pending_trackers_);
       }
       break;
     }
@@ -116,6 +117,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       part == Part::eof && (expect_ == protocol::Expect::prepare || tracker.between_packets_of_rows());
   if (expect_ == protocol::Expect::stream) part = Part::event;  // no answer to adapt: as it is
   answer_.packet(client_->out(), part, sequence, payload, definitions_end, known);
+  if (part == Part::ok) pending_trackers_.clear();  // they went with it
   client_->schedule();
   passed_ = true;
   if (asked_sequence) begin_infile(*asked_sequence);
@@ -144,15 +146,18 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   note_side_effects();
   // MariaDB names only the last of several commits.
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  if (primary && mariadb && (facts_.kind == sql::Kind::call || facts_.several))
-    context_.frontier.unreported_commit(base::Clock::now());
+  if (primary && mariadb && (facts_.kind == sql::Kind::call || (facts_.several && !facts_.replica_ok))) {
+    const bool last = (ok.status & protocol::status::more_results) == 0;
+    unreported_ = last;
+    if (!last && !named) context_.commits.warn();  // an answer that has not ended must not wait
+  }
+  // Under the client's trackers nothing is named.
+  const bool may_write = facts_.kind != sql::Kind::read && facts_.kind != sql::Kind::set;
+  if (primary && facts_.has(sql::fx_session_track) && may_write) unreported_ = true;
   session_.apply(ok, command_[4] == com_query || command_[4] == com_stmt_execute ? &facts_ : nullptr, primary);
   auto* backend = held(server_);
   if (backend == nullptr) return;
   session_.adopt(backend->state());
-  // The client has set trackers of its own. Without wye's, commits would go unseen: they are set again ahead of the
-  // next statement; inside a transaction the server refuses some of wye's.
-  if (!session_.in_transaction() && session_.take_tracker_change()) backend->settings_lost();
 }
 
 void Session::note_error(const protocol::ErrInfo& err) {
@@ -160,11 +165,30 @@ void Session::note_error(const protocol::ErrInfo& err) {
   session_.after_error(&facts_);
   const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;
   if (!refused) note_side_effects();
-  // An implicit commit may have gone ahead of the error, and errors carry no GTID.
-  const bool may_have_committed =
-      was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported) || facts_.kind == sql::Kind::call;
-  if (is_primary(server_) && may_have_committed) context_.frontier.unreported_commit(base::Clock::now());
-  (void)err;
+  unreported_ = is_primary(server_) && may_have_committed(err);
+}
+
+/// Errors carry no GTID. An implicit commit may have gone ahead of it, the first of several statements, of a routine's
+/// or, in an engine without transactions, of a statement's rows.
+bool Session::may_have_committed(const protocol::ErrInfo& err) const {
+  const std::uint8_t command = command_[4];
+  if (command != com_query && command != com_stmt_execute && command != com_stmt_bulk_execute) return false;
+  constexpr std::uint32_t runs_others = sql::fx_stored_function | sql::fx_text_prepare;
+  const bool one = !facts_.several && (facts_.effects & runs_others) == 0;
+  constexpr std::uint16_t parse_error = 1064;
+  if (err.code == parse_error && one && facts_.kind != sql::Kind::call) return false;  // nothing of it has run
+  switch (facts_.kind) {
+    case sql::Kind::read:
+    case sql::Kind::savepoint:
+    case sql::Kind::use:
+    case sql::Kind::empty:
+      return !one;
+    case sql::Kind::set:
+    case sql::Kind::begin:
+      return !one || was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported);
+    default:
+      return true;
+  }
 }
 
 void Session::on_end(const protocol::ResponseTracker& tracker) {
@@ -187,14 +211,43 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     prepared_.succeeded(statement_->id);
   }
   const bool unreported = facts_.has(sql::fx_unreported_setting);
+  note_unseen();
   if (backend != nullptr && (!backend->tracks() || unreported)) note_untracked(tracker.failed());
+  const bool failed = tracker.failed() || (expect_ == protocol::Expect::prepare && tracker.statement_id() == 0);
+  if (backend != nullptr && is_primary(server_) && ask_trackers(*backend)) return wait_with_answer(failed);
+  // The client has set trackers of its own. Without wye's, commits would go unseen: they are set again ahead of the
+  // next statement; inside a transaction the server refuses some of wye's.
+  if (backend != nullptr && is_primary(server_) && !session_.in_transaction() && session_.take_tracker_change())
+    backend->settings_lost();
+  if (unreported_ && settle(failed)) return;
   if (kill_) return kill_answered(tracker.failed());
   if (!upload_.complete() || infile_.active()) {
     // The server answered before it had everything and reads no further; it closes. So does a server seen directly.
     close_when_sent();
     return finish_unread();
   }
-  finish(tracker.failed() || (expect_ == protocol::Expect::prepare && tracker.statement_id() == 0));
+  finish(failed);
+}
+
+/// Before the answer passes, readers need what it does not name. True: it waits until they do.
+bool Session::settle(bool failed) {
+  const bool may_wait = !kill_ && upload_.complete() && !infile_.active();
+  if (!may_wait) context_.commits.warn();
+  if (!may_wait || !context_.commits.ask(*this)) return false;
+  wait_with_answer(failed);
+  return true;
+}
+
+void Session::wait_with_answer(bool failed) {
+  client_->hold(true);
+  leave_server();
+  become(Settling{failed});
+}
+
+void Session::on_commits_known() {
+  if (!std::holds_alternative<Settling>(state_)) return;
+  client_->hold(false);
+  finish(std::get<Settling>(state_).failed);
 }
 
 void Session::finish_unread() {
@@ -277,6 +330,11 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
                              {"error", error.message}});
   if (running && backend.key().server == server_) return statement_lost(backend, error);
   lost_while_idle(backend.key());
+  if (const auto* reading = std::get_if<ReadingBack>(&state_); reading != nullptr) return obtain(reading->to);
+  if (std::holds_alternative<Settling>(state_) && backend.key().server == server_) {
+    context_.commits.cancel(*this);
+    on_commits_known();
+  }
 }
 
 /// A replica that stopped answering holds a read up: another server runs it.
@@ -317,8 +375,7 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
   }
   if (passed_) answer_sequence_ = static_cast<std::uint8_t>(backend.last_sequence() + 1 + answer_.shift());
   const bool transaction = session_.in_transaction();
-  session_.transaction_lost();
-  broken_transaction_ = transaction;
+  lose_transaction();
   if (!replica) context_.frontier.unreported_commit(base::Clock::now());
   note_side_effects();
   const bool read_only = facts_.kind == sql::Kind::read && !transaction;
@@ -337,11 +394,8 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
 
 void Session::lost_while_idle(const pool::BackendKey& key) {
   const bool here = transaction_server_ == key.server || (!key.to_replica && !transaction_server_);
-  if (session_.in_transaction() && here) {
-    session_.transaction_lost();
-    transaction_server_.reset();
-    broken_transaction_ = true;
-  }
+  if (session_.in_transaction() && here) lose_transaction();
+  if (!key.to_replica) transaction_beside_ = false;
   // User variables, temporary tables, locks: gone, as with a server's crash.
   if (!key.to_replica && primary_state_) close("its state was lost with the primary's connection");
 }

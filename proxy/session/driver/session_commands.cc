@@ -217,6 +217,7 @@ void Session::note_statement() {
   count_pin(before);
   primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
                    (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
+  reads_own_state_ = reads_own_state_ || (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare)) != 0;
   // Names without a schema mean the session's, which the classifier does not know.
   if (facts_.replica_ok && facts_.has(sql::fx_mentions_table) && is_system_schema(session_.schema)) {
     facts_.replica_ok = false;
@@ -283,6 +284,34 @@ void Session::query() {
 void Session::reset_connection() {
   // Old servers don't know it: their own words, and nothing is reset.
   if (!topology::tracks_sessions(context_.greeting_version)) return plain(protocol::Expect::ok_or_err);
+  forget_state();
+  const auto primary = context_.topology->primary;
+  if (auto* backend = primary ? held(*primary) : nullptr; backend != nullptr) {
+    use_before_reset(*backend);
+    plain(protocol::Expect::ok_or_err);
+    // Ahead of the next statement, not of the reset, which would take them away again (and a transaction refuses some
+    // of them). The schema stays, and its rights.
+    if (backend = held(*primary); backend != nullptr) {
+      backend->state().forget_session();
+      session_.used(backend->state(), backend->state().schema);
+      backend->settings_lost();
+    }
+    return;
+  }
+  done();
+}
+
+/// The schema outlives the reset, also one that the primary's connection has not seen yet. Nothing else goes ahead.
+void Session::use_before_reset(pool::Backend& backend) {
+  if (session_.must_use(backend.state(), session_.schema)) {
+    backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, session_.schema));
+    backend.orphan(ahead_);
+  }
+  session_.adopt(backend.state());
+}
+
+/// All but the primary's connection, which resets itself, the account and the schema.
+void Session::forget_state() {
   const auto primary = context_.topology->primary;
   auto all = held_;
   for (auto* backend : all) {
@@ -295,25 +324,16 @@ void Session::reset_connection() {
     }
   }
   session_.reset(true);
+  pending_trackers_.clear();
   // MySQL goes back to the server's default charset; MariaDB to the login's.
   if (context_.topology->flavour == topology::Flavour::mysql) session_.collation = 0;
+  // MariaDB takes what the login put there out of sql_mode.
+  if (context_.topology->flavour == topology::Flavour::mariadb) client_flags_ &= ~protocol::cap::ignore_space;
   begin_defaults();
   prepared_.clear();
-  broken_transaction_ = primary_state_ = false;
+  broken_transaction_ = primary_state_ = reads_own_state_ = false;
+  transaction_beside_ = transaction_untouched_ = values_unknown_ = false;
   transaction_server_ = last_read_ = last_statement_ = std::nullopt;
-  if (auto* backend = primary ? held(*primary) : nullptr; backend != nullptr) {
-    session_.adopt(backend->state());  // nothing goes ahead of it
-    plain(protocol::Expect::ok_or_err);
-    // Ahead of the next statement, not of the reset, which would take them away again (and a transaction refuses some
-    // of them). The schema stays, and its rights.
-    if (backend = held(*primary); backend != nullptr) {
-      backend->state().forget_session();
-      session_.used(backend->state(), backend->state().schema);
-      backend->settings_lost();
-    }
-    return;
-  }
-  done();
 }
 
 void Session::init_db() {

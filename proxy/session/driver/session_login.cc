@@ -2,6 +2,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/protocol/proxy_header.h"
+#include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
 
 // The client's connection phase: greeting, TLS, authentication, COM_CHANGE_USER.
@@ -310,7 +311,9 @@ void Session::logged_in(pool::Backend& backend) {
     prepared_.clear();
     session_.reset();
     last_read_ = last_statement_ = transaction_server_ = std::nullopt;
-    primary_state_ = broken_transaction_ = false;
+    primary_state_ = broken_transaction_ = reads_own_state_ = false;
+    transaction_beside_ = transaction_untouched_ = values_unknown_ = false;
+    refused_changes_ = 0;
   }
   held_.push_back(&backend);
   begin_defaults();
@@ -339,7 +342,30 @@ void Session::refuse_login(const base::Error& error, metrics::LoginFailure why) 
                               {"error", error.message}});
   answer_sequence_ = static_cast<std::uint8_t>(login.sequence - 1);
   fail(error);
+  if (login.before) return go_on_as_before();
   close("login refused");
+}
+
+/// MariaDB resets the session, and leaves it to the user that it had.
+void Session::go_on_as_before() {
+  auto before = std::move(*std::get<LoggingIn>(state_).before);
+  become(Idle{});
+  account_ = std::move(before.account);
+  passed_on_ = std::move(before.passed_on);
+  session_.schema = std::move(before.schema);
+  session_.collation = before.collation;
+  ++refused_changes_;
+  forget_state();
+  const auto primary = context_.topology->primary;
+  if (auto* backend = primary ? held(*primary) : nullptr; backend != nullptr) {
+    use_before_reset(*backend);
+    backend->submit(ahead_, protocol::Expect::ok_or_err, backend->command(com_reset_connection));
+    backend->orphan(ahead_);
+    backend->state().forget_session();
+    session_.used(backend->state(), backend->state().schema);
+    backend->settings_lost();
+  }
+  next_command();
 }
 
 void Session::login_failed_at_server(const base::Error& error, bool several_plugins) {
@@ -360,8 +386,14 @@ void Session::change_user() {
   auto* request = std::get_if<protocol::ChangeUser>(&parsed);
   if (request == nullptr || !upload_.complete())
     return protocol_error(metrics::ProtocolError::malformed, {1835, "HY000", "Malformed communication packet."});
+  constexpr unsigned most_refused = 3;
+  if (refused_changes_ >= most_refused) return fail({1047, "08S01", "Unknown command"});
   LoggingIn login;
   login.change_user = login.greeted = true;
+  if (context_.topology->flavour == topology::Flavour::mariadb) {
+    login.before = LoggingIn::Before{account_, passed_on_, session_.schema, session_.collation};
+    client_flags_ &= ~cap::ignore_space;  // of the login only: a change of user takes it out of sql_mode
+  }
   login.nonce = nonce_;  // Connector/C's mysql_native_password answers the greeting's, whatever an AuthSwitch brings
   login.deadline = context_.loop.now() + context_.config.sessions.login_timeout;
   login.sequence = 2;  // our AuthSwitch is 1

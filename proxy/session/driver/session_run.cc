@@ -16,6 +16,8 @@ routing::SessionView Session::view() const {
   view.transaction_server = transaction_server_;
   const bool may_move = command_.size() > 4 && (command_[4] == com_query || command_[4] == com_stmt_execute);
   view.transaction_untouched = transaction_untouched_ && may_move;
+  view.transaction_beside = transaction_beside_;
+  view.reads_own_state = reads_own_state_;
   view.last_read = last_read_;
   view.last_statement = last_statement_;
   return view;
@@ -85,6 +87,7 @@ void Session::hold(const char* why) {
 
 void Session::obtain(topology::ServerId id) {
   server_ = id;
+  if (values_unknown_ && !is_primary(id) && read_back(id)) return;
   if (auto* backend = held(id)) {
     // A replica that has become the primary, or the reverse: this connection was opened for the other role.
     // Or the session's schema was dropped: no statement takes that of a connection away.
@@ -135,8 +138,7 @@ void Session::run_on(pool::Backend& backend) {
   ahead_left_ = 0;
   ahead_failed_ = preparing_ = false;
   ahead_.error = preparer_.error = {};
-  answer_ = Answer({(capabilities_ & protocol::cap::deprecate_eof) != 0,
-                    (capabilities_ & protocol::cap::session_track) != 0, backend.deprecate_eof()});
+  answer_ = Answer(encoding(backend));
   const std::uint8_t command = command_[4];
   const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
   if (by_statement && !backend.state().prepared.contains(statement_->key)) {
@@ -147,10 +149,11 @@ void Session::run_on(pool::Backend& backend) {
     return;
   }
   send_state(backend, session_.schema);
-  if (begins_elsewhere()) {
+  if (begins_on_primary()) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "START TRANSACTION READ ONLY"));
   }
+  send_own_trackers(backend);
   // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped
   // and run again.
   if (ahead_left_ > 0 && !backend.key().to_replica) return become(Preparing{});
@@ -159,8 +162,8 @@ void Session::run_on(pool::Backend& backend) {
 
 void Session::send_statement(pool::Backend& backend) {
   first_ = true;
-  passed_ = failed_ = false;
-  if (begins_elsewhere()) move_transaction();
+  passed_ = failed_ = unreported_ = false;
+  if (begins_on_primary()) move_transaction();
   leave_transaction_elsewhere();
   was_in_transaction_ = session_.in_transaction();
   sent_ = context_.loop.now();
@@ -188,34 +191,6 @@ void Session::send_statement(pool::Backend& backend) {
   }
 }
 
-/// The first read of a READ ONLY transaction goes to another server than its BEGIN did.
-bool Session::begins_elsewhere() const {
-  return transaction_untouched_ && facts_.kind == sql::Kind::read && session_.in_transaction() && transaction_server_ &&
-         *transaction_server_ != server_;
-}
-
-/// It has begun there.
-void Session::move_transaction() {
-  if (auto* backend = held(*transaction_server_); backend != nullptr) {
-    held_.erase(std::find(held_.begin(), held_.end(), backend));
-    context_.pool.discard(*backend);
-  }
-  transaction_server_ = server_;
-  transaction_untouched_ = false;
-}
-
-/// A statement that ends a READ ONLY transaction on a replica by itself (BEGIN, DDL) runs on another server: what is
-/// left of that transaction would show its old snapshot to later reads.
-void Session::leave_transaction_elsewhere() {
-  if (!session_.in_transaction() || !transaction_server_ || *transaction_server_ == server_) return;
-  if (auto* backend = held(*transaction_server_); backend != nullptr && backend->key().to_replica) {
-    held_.erase(std::find(held_.begin(), held_.end(), backend));
-    context_.pool.discard(*backend);
-  }
-  session_.transaction_lost();
-  transaction_server_.reset();
-}
-
 void Session::run_again(routing::Reason reason, metrics::Retry kind) {
   context_.metrics.retries[kind].add();
   leave_server();
@@ -231,7 +206,8 @@ void Session::leave_server() {
 
 /// The statement is over for the client: count, remember, go on.
 void Session::finish(bool failed) {
-  const bool ran = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
+  const bool ran = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_) ||
+                   std::holds_alternative<Settling>(state_);
   const auto kind = is_primary(server_) ? metrics::RouteKind::primary : metrics::RouteKind::replica;
   const auto now = base::Clock::now();
   leave_server();
@@ -241,11 +217,10 @@ void Session::finish(bool failed) {
     last_statement_ = server_;
     if (kind == metrics::RouteKind::replica) last_read_ = server_;
     if (statement_ != nullptr) statement_->last = server_;
+    settle_transaction();
     if (session_.in_transaction() && !transaction_server_) transaction_server_ = server_;
     if (!session_.in_transaction()) transaction_server_.reset();
-    const bool began = facts_.kind == sql::Kind::begin && !facts_.has(sql::fx_consistent_snapshot);
-    if (command_[4] != com_stmt_prepare)
-      transaction_untouched_ = began && !failed && session_.in_transaction() && kind == metrics::RouteKind::replica;
+    note_untouched(failed);
   }
   if (command_[4] == com_stmt_send_long_data && statement_ != nullptr && ran) statement_->fixed = server_;
   if (failed && command_[4] == com_stmt_prepare && statement_ != nullptr) prepared_.remove(statement_->id);

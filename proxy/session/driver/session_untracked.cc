@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
 #include "proxy/sql/session_text.h"
 
@@ -9,10 +10,8 @@ namespace wye::session {
 
 namespace {
 
-constexpr std::uint8_t com_init_db = 0x02, com_query = 0x03, com_stmt_execute = 0x17;
-
 /// Did it commit something, seen from outside? No GTID says so. In doubt: yes.
-bool may_have_committed(const sql::Facts& facts, bool was_in_transaction, bool in_transaction, bool failed) {
+bool committed_unseen(const sql::Facts& facts, bool was_in_transaction, bool in_transaction, bool failed) {
   if (was_in_transaction)
     return !in_transaction || facts.kind == sql::Kind::begin || facts.has(sql::fx_may_commit_unreported);
   if (facts.several || facts.has(sql::fx_stored_function) || facts.has(sql::fx_may_commit_unreported)) return true;
@@ -36,7 +35,7 @@ void Session::note_untracked(bool failed) {
   const bool primary = is_primary(server_);
   const std::uint8_t command = command_[4];
   if (primary && (command == com_query || command == com_stmt_execute) &&
-      may_have_committed(facts_, was_in_transaction_, session_.in_transaction(), failed))
+      committed_unseen(facts_, was_in_transaction_, session_.in_transaction(), failed))
     context_.frontier.unreported_commit(base::Clock::now());
   sql::SessionText done;
   if (command == com_init_db) {
@@ -67,6 +66,80 @@ void Session::note_untracked(bool failed) {
   count_pin(before);
   if (session_.pinned() != Pin::none) primary_state_ = true;
   if (auto* backend = held(server_); backend != nullptr && !failed) session_.adopt(backend->state());
+}
+
+/// @@session_track_* are the client's for as long as a statement shows or sets them. A transaction refuses some of
+/// wye's.
+void Session::send_own_trackers(pool::Backend& backend) {
+  if (!facts_.has(sql::fx_session_track) || command_[4] == com_stmt_prepare) return;
+  if (backend.key().to_replica || !backend.tracks() || session_.in_transaction()) return;
+  ++ahead_left_;
+  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, session_.own_trackers(mariadb)));
+  session_.trackers_lost();
+}
+
+/// SET session_track_*, to whatever value: what they are now is asked before wye's are set again. What else the
+/// statement has set is reported as the client wants it, so it is read back as well.
+bool Session::ask_trackers(pool::Backend& backend) {
+  const bool set = facts_.has(sql::fx_session_track) && facts_.kind == sql::Kind::set;
+  if (!set || !backend.tracks() || command_[4] == com_stmt_prepare) return false;
+  values_unknown_ = true;
+  session_.trackers_lost();
+  if (session_.in_transaction()) return false;
+  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  backend.submit(trackers_, protocol::Expect::query, backend.command(com_query, SessionState::ask_trackers(mariadb)));
+  return true;
+}
+
+void Session::trackers_are(const RowCollector::Rows* rows) {
+  const auto* settling = std::get_if<Settling>(&state_);
+  auto* backend = held(server_);
+  if (settling == nullptr || backend == nullptr || backend->dead()) return;
+  if (rows != nullptr && rows->size() == 1) session_.trackers_are(rows->front());
+  if (session_.take_tracker_change()) backend->settings_lost();
+  client_->hold(false);
+  finish(settling->failed);
+}
+
+/// MariaDB reports no SET @@x = ..., and what routines and EXECUTE run is not seen.
+void Session::note_unseen() {
+  const bool runs_others = facts_.kind == sql::Kind::call || facts_.kind == sql::Kind::unknown ||
+                           facts_.has(sql::fx_stored_function) || facts_.has(sql::fx_text_prepare);
+  if (context_.topology->flavour != topology::Flavour::mariadb || !runs_others || !is_primary(server_)) return;
+  if (command_[4] == com_query || command_[4] == com_stmt_execute) values_unknown_ = true;
+}
+
+/// What results depend on, as it is on the primary's connection by now. Only before a replica is needed: it costs the
+/// values of the previous statement there. False: nothing to ask.
+bool Session::read_back(topology::ServerId to) {
+  const auto primary = context_.topology->primary;
+  auto* backend = primary ? held(*primary) : nullptr;
+  values_unknown_ = backend != nullptr && defaults_.values() != nullptr;
+  if (!values_unknown_) return false;
+  std::string sql;
+  for (const auto& [variable, value] : *defaults_.values()) sql += (sql.empty() ? "SELECT @@" : ", @@") + variable;
+  become(ReadingBack{to});
+  backend->submit(values_, protocol::Expect::query, backend->command(com_query, sql));
+  return true;
+}
+
+void Session::values_are(const RowCollector::Rows* rows) {
+  const auto* reading = std::get_if<ReadingBack>(&state_);
+  if (reading == nullptr) return;
+  const auto to = reading->to;
+  values_unknown_ = false;
+  const auto primary = context_.topology->primary;
+  auto* backend = primary ? held(*primary) : nullptr;
+  if (backend == nullptr || backend->dead()) return;  // on_backend_lost() follows
+  if (rows == nullptr || rows->size() != 1 || rows->front().size() != defaults_.values()->size()) {
+    session_.pin(Pin::replay_failed);
+    return run_on_primary(routing::Reason::pinned);
+  }
+  auto value = rows->front().begin();
+  for (const auto& [variable, begun] : *defaults_.values()) session_.found(variable, *value++, begun);
+  session_.adopt(backend->state());
+  obtain(to);
 }
 
 }  // namespace wye::session

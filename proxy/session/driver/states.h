@@ -35,6 +35,14 @@ struct LoggingIn {
   /// What waits for a server that can check the login; a wye that has just started knows none for a moment.
   std::string last_error;
   enum class Pending : std::uint8_t { nothing, rows, verdict } pending = Pending::nothing;
+  /// A change of user: what the session goes on with if MariaDB refuses it.
+  struct Before {
+    std::shared_ptr<const protocol::Account> account;
+    std::shared_ptr<const pool::Passed> passed_on;
+    std::string schema;
+    std::uint8_t collation = 0;
+  };
+  std::optional<Before> before;
 };
 struct Idle {};
 struct Holding {
@@ -47,8 +55,17 @@ struct Preparing {};
 struct Relaying {};
 struct Waiting {};  // for a replica to have what the read needs
 struct Asking {};   // another worker what it knows of the session that a KILL means
+/// The answer is there, and waits until readers need what it may have committed.
+struct Settling {
+  bool failed = false;
+};
+/// What a routine may have set without MariaDB's saying so, before a replica serves the session.
+struct ReadingBack {
+  topology::ServerId to = 0;
+};
 struct Closed {};
-using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Waiting, Closed>;
+using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Waiting, Settling,
+                           ReadingBack, Closed>;
 
 /// A KILL of a session of wye's, while it runs.
 struct Kill {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "proxy/protocol/wire.h"
 
@@ -18,30 +19,90 @@ bool tracked_by_default(std::string_view variable) {
   return std::find(std::begin(names), std::end(names), variable) != std::end(names);
 }
 
-void put_item(Bytes& to, protocol::TrackerType type, ByteView data) {
-  protocol::put_u8(to, static_cast<std::uint8_t>(type));
+void put_item(Bytes& to, const protocol::TrackerItem& item) {
+  Bytes data;
+  if (item.type == protocol::TrackerType::system_variable) protocol::put_lenenc_string(data, item.name);
+  if (item.type == protocol::TrackerType::state_change) {
+    base::append(data, base::bytes_of(item.value));  // one digit, without a length
+  } else {
+    protocol::put_lenenc_string(data, item.value);
+  }
+  protocol::put_u8(to, static_cast<std::uint8_t>(item.type));
   protocol::put_lenenc_string(to, base::chars_of(data));
 }
 
 }  // namespace
 
-void filter_trackers(ByteView block, Bytes& to) {
-  Bytes data;
-  protocol::for_each_tracker(block, [&](const protocol::TrackerItem& item) {
-    data.clear();
-    if (item.type == protocol::TrackerType::system_variable && tracked_by_default(item.name)) {
-      protocol::put_lenenc_string(data, item.name);
-      protocol::put_lenenc_string(data, item.value);
-    } else if (item.type == protocol::TrackerType::schema || item.type == protocol::TrackerType::transaction_state ||
-               item.type == protocol::TrackerType::transaction_characteristics) {
-      // Of transactions, wye leaves what is tracked to the server's default (MySQL 9.7: their state), as the client
-      // would see it.
-      protocol::put_lenenc_string(data, item.value);
-    } else {
-      return;
+namespace {
+
+/// What the client has set, or absent.
+std::optional<std::string_view> own_setting(const OwnTrackers* own, std::string_view name) {
+  if (own == nullptr) return std::nullopt;
+  const auto it = own->find(name);
+  return it == own->end() ? std::nullopt : std::optional<std::string_view>{it->second};
+}
+
+bool is_on(std::string_view value) { return value == "1" || value == "ON"; }
+
+/// "time_zone, autocommit", or '*'
+bool lists(std::string_view list, std::string_view variable) {
+  while (!list.empty()) {
+    auto word = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), word.size() + 1));
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    if (word == variable || word == "*") return true;
+  }
+  return false;
+}
+
+bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own) {
+  using protocol::TrackerType;
+  switch (item.type) {
+    case TrackerType::system_variable: {
+      const auto list = own_setting(own, "session_track_system_variables");
+      return list ? lists(*list, item.name) : tracked_by_default(item.name);
     }
-    put_item(to, item.type, data);
+    case TrackerType::schema:
+      return is_on(own_setting(own, "session_track_schema").value_or("1"));
+    case TrackerType::state_change:
+      return is_on(own_setting(own, "session_track_state_change").value_or("0"));
+    // Of transactions, wye leaves what is tracked to the server's default (MySQL 9.7: their state), as the client
+    // would see it.
+    case TrackerType::transaction_state:
+    case TrackerType::transaction_characteristics:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own) {
+  protocol::for_each_tracker(block, [&](const protocol::TrackerItem& item) {
+    if (wanted(item, own)) put_item(to, item);
   });
+}
+
+void carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
+  if (!encoding.client_session_track || encoding.mariadb) return;
+  const bool kept = part == Part::ok_of_result && !encoding.client_deprecate_eof;
+  if (!kept && (part != Part::ok || pending.empty())) return;
+  Bytes fresh, both;
+  filter_trackers(ok.session_state, fresh, encoding.own);
+  protocol::for_each_tracker(pending, [&](const protocol::TrackerItem& old) {
+    bool again = false;
+    protocol::for_each_tracker(fresh, [&](const protocol::TrackerItem& item) {
+      again = again || (item.type == old.type && item.name == old.name);
+    });
+    if (!again) put_item(both, old);
+  });
+  base::append(both, fresh);
+  pending = std::move(both);
+  if (kept) return;
+  ok.session_state = pending;  // until the next statement's answer
+  if (!pending.empty()) ok.status = static_cast<std::uint16_t>(ok.status | protocol::status::session_state_changed);
 }
 
 void Answer::put(base::Buffer& out, std::uint8_t sequence, ByteView payload) {
@@ -87,7 +148,7 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   // prefix only.
   if (ok->session_state.empty() && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
-  if (x_.client_session_track) filter_trackers(ok->session_state, trackers);
+  if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_.own);
   protocol::OkInfo changed = *ok;
   changed.session_state = trackers;
   if (trackers.empty())

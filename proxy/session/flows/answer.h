@@ -1,5 +1,7 @@
 #pragma once
 #include <functional>
+#include <map>
+#include <string>
 
 #include "proxy/protocol/response_tracker.h"
 
@@ -8,9 +10,14 @@ namespace wye::session {
 using protocol::Bytes;
 using protocol::ByteView;
 
+/// session_track_*, where the client has set them.
+using OwnTrackers = std::map<std::string, std::string, std::less<>>;
+
 /// What the client negotiated and the server negotiated, as far as answers differ.
 struct Encoding {
   bool client_deprecate_eof = false, client_session_track = false, server_deprecate_eof = false;
+  const OwnTrackers* own = nullptr;
+  bool mariadb = false;  // it forgets what an answer could not tell
 };
 
 /// Turns the answer of a server into the answer that the client negotiated. Pure; writes frames with the client's
@@ -38,8 +45,12 @@ class Answer {
   Bytes scratch_;
 };
 
-/// The tracker items that a client with CLIENT_SESSION_TRACK sees by the server's default (schema and the five
-/// variables of session_track_system_variables); all others are wye's own.
-void filter_trackers(ByteView block, Bytes& to);
+/// The tracker items that a client with CLIENT_SESSION_TRACK sees by its own settings, else by the server's default
+/// (schema and the five variables of session_track_system_variables); all others are wye's own.
+void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own = nullptr);
+
+/// A server tells a client without DEPRECATE_EOF of what changed under a result by the next OK. wye hears it with the
+/// result: `pending` keeps it and joins that OK, into which `ok` has views afterwards.
+void carry_trackers(protocol::Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);
 
 }  // namespace wye::session

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <vector>
 
 namespace wye::session {
@@ -45,6 +46,7 @@ void SessionState::before(const sql::Facts& facts) {
     pin(Pin::sticky_setting);
     sticky_ = true;
   }
+  uses_next_ = facts.kind != sql::Kind::read || facts.has(Effect::fx_mentions_table);
   // Inside a transaction it is an error, which that transaction's server tells.
   if (facts.has(Effect::fx_next_transaction) && !in_transaction()) next_transaction_ = true;
 }
@@ -68,11 +70,16 @@ bool is_number(std::string_view text) {
   return digit;
 }
 
+// SET CHARACTER SET: the schema's, and the schema is the same wherever the session is.
+constexpr std::string_view collation_of_schema = "@@collation_database";
+constexpr std::string_view collation_of_server = "@@collation_server";
+
 // Values that are numbers in the tracker's text but strings to SET, and the reverse, are told apart by the variable's
 // name where the text alone does not: the trackers report text only.
 std::string assignment(std::string_view variable, std::string_view value, bool no_backslash_escapes) {
   std::string sql = "@@session." + std::string(variable) + "=";
   if (value.empty() && variable.starts_with("character_set_")) return sql + "NULL";
+  if (value == collation_of_schema || value == collation_of_server) return sql + std::string(value);
   if (is_number(value) && variable != "time_zone" && variable != "sql_mode") return sql + std::string(value);
   return sql + quoted(value, no_backslash_escapes);
 }
@@ -119,9 +126,29 @@ void SessionState::note_collations(const protocol::OkInfo& ok, const sql::Facts*
     });
     if (!charset || own_collation) continue;
     const bool names = pair.charset == "character_set_connection";
-    set_variable(pair.collation, names ? facts->collation : std::string_view{}, from_primary);
+    const bool schemas = names && facts->collation == collation_of_schema && schema_forgotten_;
+    set_variable(pair.collation,
+                 schemas ? collation_of_server
+                 : names ? facts->collation
+                         : std::string_view{},
+                 from_primary);
     if (names && facts->kind != sql::Kind::set) pin(Pin::untracked_setting);  // inside a routine: not seen
   }
+}
+
+/// Did it name all of them: SET NAMES, SET CHARACTER SET?
+void SessionState::note_names(const protocol::OkInfo& ok, const sql::Facts* facts) {
+  if (facts == nullptr || facts->kind != sql::Kind::set) return;
+  unsigned count = 0;
+  protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
+    const bool one = item.name == "character_set_client" || item.name == "character_set_connection" ||
+                     item.name == "character_set_results";
+    if (item.type == protocol::TrackerType::system_variable && one) ++count;
+  });
+  if (count < 3) return;
+  by_charset_ = facts->collation == collation_of_schema;
+  names_charset_ = variables_["character_set_client"];
+  names_collation_ = variables_["collation_connection"];
 }
 
 void SessionState::set_variable(std::string_view variable, std::string_view value, bool from_primary) {
@@ -154,7 +181,7 @@ void SessionState::apply_status(std::uint16_t status, bool from_primary) {
     // autocommit is the session's, not that of a connection to a replica.
     status_ = static_cast<std::uint16_t>((status & ~own) | (status_ & own));
   }
-  if (next_transaction_ && !in_transaction()) next_transaction_ = false;
+  if (next_transaction_ && uses_next_ && !in_transaction()) next_transaction_ = false;
 }
 
 void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary) {
@@ -183,6 +210,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
     }
   });
   if (named) note_collations(ok, facts, from_primary);
+  if (named) note_names(ok, facts);
   // A SET that changed something and named nothing: it can't be repeated elsewhere.
   const bool set = facts != nullptr && facts->has(sql::Effect::fx_set_session);
   if (from_primary && state_changed && !named && set && !facts->has(sql::Effect::fx_autocommit)) {
@@ -207,7 +235,11 @@ void SessionState::apply_text(const sql::SessionText& text, bool from_primary) {
 
 void SessionState::set_schema(std::string_view name) {
   ++schema_use_;
+  schema_forgotten_ = false;
   if (schema == name) return;
+  // The collation that SET CHARACTER SET took from the one before has no name here.
+  const auto collation = variables_.find("collation_connection");
+  if (collation != variables_.end() && collation->second == collation_of_schema) pin(Pin::untracked_setting);
   schema = std::string(name);
   ++version_;
 }
@@ -218,11 +250,14 @@ void SessionState::after_error(const sql::Facts* facts) {
 
 void SessionState::reset(bool same_user) {
   variables_.clear();
+  trackers_.clear();
   ++version_;
   status_ = protocol::status::autocommit;
   sticky_ = sticky_ && same_user;
   pin_ = sticky_ ? Pin::sticky_setting : Pin::none;
-  next_transaction_ = tracker_change_ = false;
+  next_transaction_ = tracker_change_ = by_charset_ = false;
+  names_charset_.clear();
+  schema_forgotten_ = same_user;
 }
 
 void SessionState::adopt(ConnectionState& connection) const {
@@ -267,13 +302,30 @@ std::string names_clause(const Variables& variables) {
 
 }  // namespace
 
+/// What the last SET NAMES was, and what was set behind it. Empty: there was none, or its charset is gone.
+std::string SessionState::names() const {
+  if (by_charset_) return {};
+  if (names_charset_.empty()) return names_clause(variables_);
+  for (const char* variable : {"character_set_client", "character_set_results"}) {
+    const auto it = variables_.find(variable);
+    if (it == variables_.end() || it->second != names_charset_) return {};
+  }
+  std::string sql = "NAMES " + quoted(names_charset_, false);
+  if (names_collation_.starts_with(names_charset_ + "_")) sql += " COLLATE " + quoted(names_collation_, false);
+  const std::string& charset = variables_.find("character_set_connection")->second;
+  const std::string& collation = variables_.find("collation_connection")->second;
+  if (charset == names_charset_ && collation == names_collation_) return sql;
+  sql += ", " + assignment("character_set_connection", charset, false);
+  return collation.empty() ? sql : sql + ", " + assignment("collation_connection", collation, false);
+}
+
 std::string SessionState::difference(ConnectionState& connection, const topology::Defaults* defaults) const {
   std::string sql;
   // The SET is read under the sql_mode that the connection has now, not the one that it is about to get.
   const std::string* mode = value_there(connection, "sql_mode");
   const bool raw = mode != nullptr && mode->find("NO_BACKSLASH_ESCAPES") != std::string::npos;
   std::vector<std::pair<std::string_view, std::string_view>> there_now;
-  const std::string names = names_clause(variables_);
+  const std::string names = this->names();
   const bool other_names =
       std::any_of(std::begin(set_by_names), std::end(set_by_names),
                   [&](std::string_view variable) { return !same_in(variables_, connection.variables, variable); });
@@ -289,7 +341,9 @@ std::string SessionState::difference(ConnectionState& connection, const topology
     if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;
     const auto there = connection.variables.find(variable);
     const bool equal = there != connection.variables.end() && there->second == value;
-    if (equal && !pair_differs(variables_, connection.variables, variable)) continue;
+    // SET CHARACTER SET takes away the collation that SET NAMES gave the results, of the same charset as well.
+    const bool again = by_charset_ && other_names && is_set_by_names(variable);
+    if (equal && !again && !pair_differs(variables_, connection.variables, variable)) continue;
     if (value.empty() && is_collation(variable)) {  // the default one: the charset's SET brings it
       there_now.emplace_back(variable, value);
       continue;
@@ -310,6 +364,41 @@ std::string SessionState::difference(ConnectionState& connection, const topology
   for (const auto& [variable, value] : there_now) connection.variables.insert_or_assign(std::string(variable), value);
   connection.version = version_;
   return sql;
+}
+
+namespace {
+
+constexpr std::string_view tracker_names[] = {"session_track_system_variables", "session_track_schema",
+                                              "session_track_state_change", "session_track_gtids"};
+
+/// MariaDB has no GTID tracker.
+std::span<const std::string_view> trackers_of(bool mariadb) {
+  return std::span{tracker_names}.first(std::size(tracker_names) - (mariadb ? 1 : 0));
+}
+
+}  // namespace
+
+std::string SessionState::own_trackers(bool mariadb) const {
+  std::string sql = "SET ";
+  for (const auto name : trackers_of(mariadb)) {
+    if (sql.size() > 4) sql += ", ";
+    const auto own = trackers_.find(name);
+    sql +=
+        own != trackers_.end() ? assignment(name, own->second, false) : "@@session." + std::string(name) + "=DEFAULT";
+  }
+  return sql;
+}
+
+std::string SessionState::ask_trackers(bool mariadb) {
+  std::string sql = "SELECT ";
+  for (const auto name : trackers_of(mariadb))
+    sql += (sql.size() > 7 ? ", @@session." : "@@session.") + std::string(name);
+  return sql;
+}
+
+void SessionState::trackers_are(const std::vector<std::string>& values) {
+  for (std::size_t i = 0; i < values.size() && i < std::size(tracker_names); ++i)
+    trackers_.insert_or_assign(std::string(tracker_names[i]), values[i]);
 }
 
 void SessionState::fill(routing::SessionView& view) const {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "proxy/protocol/response_tracker.h"
 #include "proxy/routing/route.h"
@@ -74,6 +75,10 @@ class SessionState {
   /// The same for a statement that ran on a server without trackers, by its text. What can't be known so pins.
   void apply_text(const sql::SessionText& text, bool from_primary);
   void after_error(const sql::Facts* facts);
+  /// The value that a variable was found to have, where no tracker may have said so; the session began with `begun`.
+  void found(std::string_view variable, std::string_view value, std::string_view begun) {
+    if (variables_.contains(variable) || value != begun) set_variable(variable, value, true);
+  }
   /// Keeps the schema. COM_RESET_CONNECTION leaves the role as well (`same_user`).
   void reset(bool same_user = false);
 
@@ -106,7 +111,14 @@ class SessionState {
   Pin pinned() const { return pin_; }
   std::uint16_t status() const { return status_; }
   bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
-  /// Once after the client has set session_track_*.
+  /// SQL that gives a connection the client's own session_track_*, for a statement that shows or sets them; SQL that
+  /// asks for them after it; and the answer.
+  std::string own_trackers(bool mariadb) const;
+  static std::string ask_trackers(bool mariadb);
+  void trackers_are(const std::vector<std::string>& values);
+  const Variables& trackers() const { return trackers_; }
+  void trackers_lost() { tracker_change_ = true; }
+  /// Once after session_track_* were set to the client's.
   bool take_tracker_change() { return std::exchange(tracker_change_, false); }
   const Variables& variables() const { return variables_; }
 
@@ -116,8 +128,11 @@ class SessionState {
  private:
   void set_schema(std::string_view name);
   void set_variable(std::string_view variable, std::string_view value, bool from_primary);
+  void note_names(const protocol::OkInfo& ok, const sql::Facts* facts);
+  std::string names() const;
   void note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
   Variables variables_;
+  Variables trackers_;  // session_track_*, where the client has set them
   std::uint64_t version_ = 1;
   std::uint64_t schema_use_ = 1;
   std::uint16_t status_ = protocol::status::autocommit;
@@ -125,6 +140,11 @@ class SessionState {
   bool next_transaction_ = false;
   bool sticky_ = false;  // there was a setting that can't be repeated elsewhere: maybe the role
   bool tracker_change_ = false;
+  // The last SET NAMES, or SET CHARACTER SET: the collation of results' metadata, which no variable shows.
+  bool by_charset_ = false;
+  std::string names_charset_, names_collation_;
+  bool schema_forgotten_ = false;  // by a reset: @@collation_database is the server's until the next USE
+  bool uses_next_ = true;          // the statement that runs uses up what SET TRANSACTION said of the next one
 };
 
 /// Session variables that change by themselves, or that only make sense on the connection where they were set: never

@@ -258,6 +258,42 @@ TEST_CASE("trackers: the client sees what it would by default, MariaDB's lists a
   });
 }
 
+TEST_CASE("trackers: what the client has set of its own decides") {
+  const auto seen = [](const OwnTrackers& own) {
+    Bytes filtered;
+    filter_trackers(trackers(false), filtered, &own);
+    std::string words;
+    protocol::for_each_tracker(filtered, [&](const protocol::TrackerItem& i) {
+      words += std::to_string(static_cast<int>(i.type)) + std::string(i.name) + "=" + std::string(i.value) + " ";
+    });
+    return words;
+  };
+  CHECK(seen({}) == "1=shop 0time_zone=+01:00 ");
+  CHECK(seen({{"session_track_system_variables", "sql_mode, autocommit"}}) == "1=shop 0sql_mode=ANSI_QUOTES ");
+  CHECK(seen({{"session_track_system_variables", ""}, {"session_track_schema", "0"}}).empty());
+  CHECK(seen({{"session_track_system_variables", ""}, {"session_track_state_change", "1"}}) == "1=shop 2=1 ");
+}
+
+TEST_CASE("trackers of a result come with the next OK, for clients that get none with a result") {
+  const Encoding old{false, true, true};
+  Bytes pending, first = trackers(true), block{1, 5, 4, 'h', 'o', 'm', 'e'};
+  protocol::OkInfo result, ok;
+  result.session_state = first;
+  carry_trackers(Part::ok_of_result, old, result, pending);
+  ok.status = 2;
+  ok.session_state = block;
+  carry_trackers(Part::ok, old, ok, pending);
+  CHECK(ok.status == 0x4002);
+  std::string words;
+  protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& i) { words += i.value; });
+  CHECK(words == "+01:00home");
+  pending.clear();
+  for (const Encoding& other : {Encoding{true, true, true}, Encoding{false, false, true}}) {
+    carry_trackers(Part::ok_of_result, other, result, pending);
+    CHECK(pending.empty());
+  }
+}
+
 TEST_CASE("an OK whose trackers are all wye's own has neither block nor flag") {
   Bytes block{2, 1, '1'};
   protocol::OkInfo info;

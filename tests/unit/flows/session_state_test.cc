@@ -99,7 +99,9 @@ TEST_CASE("what SET NAMES did is repeated by SET NAMES") {
   CHECK(s.difference(a) == "SET NAMES 'latin1', @@session.time_zone='UTC'");
   CHECK(s.difference(a).empty());
   s.apply(Ok().variable("collation_connection", "latin1_bin").info, &names, true);
-  CHECK(s.difference(a) == "SET NAMES 'latin1' COLLATE 'latin1_bin'");
+  // The collation of results' metadata is still the one that SET NAMES brought.
+  CHECK(s.difference(a) ==
+        "SET NAMES 'latin1', @@session.character_set_connection='latin1', @@session.collation_connection='latin1_bin'");
   s.apply(Ok().variable("character_set_results", "").info, &names, true);
   CHECK(s.difference(a) == "SET @@session.character_set_results=NULL");
 }
@@ -329,6 +331,97 @@ TEST_CASE("the client's own settings of trackers are told once and not taken for
   CHECK(s.take_tracker_change());
   CHECK_FALSE(s.take_tracker_change());
   CHECK(s.variables().empty());
+}
+
+TEST_CASE("the client's own settings of trackers, for a statement that shows them") {
+  SessionState s;
+  const std::string none =
+      "SET @@session.session_track_system_variables=DEFAULT, @@session.session_track_schema=DEFAULT, "
+      "@@session.session_track_state_change=DEFAULT";
+  CHECK(s.own_trackers(true) == none);
+  CHECK(s.own_trackers(false) == none + ", @@session.session_track_gtids=DEFAULT");
+  CHECK(SessionState::ask_trackers(true) ==
+        "SELECT @@session.session_track_system_variables, @@session.session_track_schema, "
+        "@@session.session_track_state_change");
+  s.trackers_are({"time_zone", "0", "0", "OWN_GTID"});
+  CHECK(s.own_trackers(false) ==
+        "SET @@session.session_track_system_variables='time_zone', @@session.session_track_schema=0, "
+        "@@session.session_track_state_change=0, @@session.session_track_gtids='OWN_GTID'");
+  s.reset();
+  CHECK(s.own_trackers(true) == none);
+}
+
+TEST_CASE("SET CHARACTER SET takes the collation of the schema, which has no name here") {
+  SessionState s;
+  ConnectionState a;
+  const auto set = sql::classify("SET CHARACTER SET latin1", sql::Dialect{});
+  const auto apply = [&] {
+    s.apply(Ok().variable("character_set_client", "latin1")
+                .variable("character_set_connection", "utf8mb4")
+                .variable("character_set_results", "latin1")
+                .info,
+            &set, true);
+  };
+  s.apply(Ok().schema("shop").info, nullptr, true);
+  apply();
+  CHECK(s.difference(a) ==
+        "SET @@session.character_set_client='latin1', @@session.character_set_connection='utf8mb4', "
+        "@@session.character_set_results='latin1', @@session.collation_connection=@@collation_database");
+  s.apply(Ok().schema("shop").info, nullptr, true);
+  CHECK(s.pinned() == Pin::none);
+  s.apply(Ok().schema("other").info, nullptr, true);
+  CHECK(s.pinned() == Pin::untracked_setting);  // it keeps that of the one before
+  s.reset(true);
+  apply();
+  CHECK(s.difference(a) ==
+        "SET @@session.character_set_client='latin1', @@session.character_set_connection='utf8mb4', "
+        "@@session.character_set_results='latin1', @@session.collation_connection=@@collation_server");
+}
+
+TEST_CASE("SET CHARACTER SET undoes SET NAMES, of the same charset as well") {
+  SessionState s;
+  ConnectionState a;
+  const auto set = [&](const char* text, const char* collation) {
+    const auto facts = sql::classify(text, sql::Dialect{});
+    Ok ok;
+    ok.variable("character_set_client", "utf8mb4")
+        .variable("character_set_connection", "utf8mb4")
+        .variable("character_set_results", "utf8mb4");
+    if (collation != nullptr) ok.variable("collation_connection", collation);  // MariaDB
+    s.apply(ok.info, &facts, true);
+  };
+  set("SET NAMES utf8mb4 COLLATE utf8mb4_bin", "utf8mb4_bin");
+  CHECK(s.difference(a) == "SET NAMES 'utf8mb4' COLLATE 'utf8mb4_bin'");
+  set("SET CHARACTER SET utf8mb4", "utf8mb4_general_ci");
+  CHECK(s.difference(a) ==
+        "SET @@session.character_set_client='utf8mb4', @@session.character_set_connection='utf8mb4', "
+        "@@session.character_set_results='utf8mb4', @@session.collation_connection='utf8mb4_general_ci'");
+  CHECK(s.difference(a).empty());
+}
+
+TEST_CASE("a read of variables does not use up what SET TRANSACTION says of the next one") {
+  SessionState s;
+  const auto run = [&](const char* text) {
+    const auto facts = sql::classify(text, sql::Dialect{});
+    s.before(facts);
+    s.apply(Ok().info, &facts, true);
+  };
+  run("SET @@transaction_read_only = 1");
+  CHECK(view(s).pinned);
+  run("SELECT @@transaction_read_only");
+  CHECK(view(s).pinned);
+  run("SELECT COUNT(*) FROM t");
+  CHECK_FALSE(view(s).pinned);
+}
+
+TEST_CASE("what is found on the primary's connection counts where it differs") {
+  SessionState s;
+  ConnectionState a;
+  s.found("time_zone", "SYSTEM", "SYSTEM");
+  s.found("group_concat_max_len", "77", "1024");
+  CHECK(s.difference(a) == "SET @@session.group_concat_max_len=77");
+  s.found("group_concat_max_len", "1024", "1024");
+  CHECK(s.difference(a) == "SET @@session.group_concat_max_len=1024");
 }
 
 TEST_CASE("reset forgets all but the schema") {

@@ -1,0 +1,81 @@
+#include <algorithm>
+
+#include "proxy/session/driver/commands.h"
+#include "proxy/session/driver/session.h"
+
+// READ ONLY transactions on replicas, and what of them belongs to the primary (decision 0008).
+namespace wye::session {
+
+/// A statement of a READ ONLY transaction on a replica goes to the primary, whose connection is in none.
+bool Session::begins_on_primary() const {
+  if (!session_.in_transaction() || !transaction_server_ || transaction_beside_) return false;
+  if (facts_.kind == sql::Kind::begin) return false;  // that one ends first: leave_transaction_elsewhere()
+  return is_primary(server_) && *transaction_server_ != server_;
+}
+
+/// It has begun there, in place of the replica's where nothing has been read in that one, else beside it.
+void Session::move_transaction() {
+  transaction_beside_ = !transaction_untouched_;
+  if (!transaction_beside_) {
+    roll_back(*transaction_server_);
+    transaction_server_ = server_;
+  }
+  transaction_untouched_ = false;
+}
+
+/// Nobody waits for the answer.
+void Session::roll_back(topology::ServerId id) {
+  auto* backend = held(id);
+  if (backend == nullptr) return;
+  backend->submit(ahead_, protocol::Expect::query, backend->command(com_query, "ROLLBACK"));
+  backend->orphan(ahead_);
+}
+
+/// BEGIN in a READ ONLY transaction on a replica runs on another server: what is left of that transaction would show
+/// its old snapshot to later reads.
+void Session::leave_transaction_elsewhere() {
+  if (!session_.in_transaction() || !transaction_server_) return;
+  const bool begins_on_replica = facts_.kind == sql::Kind::begin && !is_primary(server_);
+  if (transaction_beside_ ? !begins_on_replica : *transaction_server_ == server_) return;
+  if (transaction_beside_ && context_.topology->primary) roll_back(*context_.topology->primary);
+  const bool read_only = begins_on_replica || !is_primary(*transaction_server_);
+  if (read_only && *transaction_server_ != server_) roll_back(*transaction_server_);
+  session_.transaction_lost();
+  transaction_server_.reset();
+  transaction_beside_ = false;
+}
+
+/// A statement of a transaction on two servers has run. One that may have ended it, or begun another, leaves the
+/// primary with what there is now.
+void Session::settle_transaction() {
+  if (!transaction_beside_ || !is_primary(server_)) return;
+  const std::uint8_t command = command_[4];
+  const bool text = command == com_query || command == com_stmt_execute || command == com_stmt_bulk_execute;
+  const auto kind = facts_.kind;
+  const bool plain = kind == sql::Kind::read || kind == sql::Kind::set || kind == sql::Kind::write;
+  const bool goes_on = !text || (plain && !facts_.several && !facts_.has(sql::fx_may_commit_unreported));
+  if (goes_on && session_.in_transaction()) return;
+  roll_back(*transaction_server_);
+  transaction_server_.reset();
+  transaction_beside_ = false;
+}
+
+/// With the connection to its server, or to one of the two.
+void Session::lose_transaction() {
+  broken_transaction_ = session_.in_transaction();
+  session_.transaction_lost();
+  if (transaction_server_) roll_back(*transaction_server_);
+  if (transaction_beside_ && context_.topology->primary) roll_back(*context_.topology->primary);
+  transaction_beside_ = transaction_untouched_ = false;
+  transaction_server_.reset();
+}
+
+void Session::note_untouched(bool failed) {
+  if (command_[4] == com_stmt_prepare) return;
+  const bool on_replica = session_.in_transaction() && transaction_server_ && !is_primary(*transaction_server_);
+  const bool began = facts_.kind == sql::Kind::begin && !failed && !facts_.has(sql::fx_consistent_snapshot);
+  const bool still = transaction_untouched_ && (facts_.kind == sql::Kind::set || facts_.kind == sql::Kind::use);
+  transaction_untouched_ = on_replica && (began || still);
+}
+
+}  // namespace wye::session

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# deadline: 150
+# flavours: mysql mariadb
+"""Short sessions, direct and through wye with two replicas: what the oracle has found, each as short as it could be made
+(one_server.txt). Those for `global` wait for nothing between a write and a read: wye itself must."""
+import os
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / 'oracle')]
+
+import both  # noqa: E402
+from ops import Op, Script  # noqa: E402
+from place import Place  # noqa: E402
+
+NAMED = re.compile(r'\[(\w+)\] ?(.*)')
+
+
+def operation(line):
+    if not line.startswith('!'):
+        return Op('query', line, reads=True)
+    do, _, text = line[1:].partition(' ')
+    named = NAMED.fullmatch(text)
+    return Op(do, *((named[2], named[1]) if named else (text,)), reads=True)
+
+
+def sessions(flavour):
+    """(name, level, operations)"""
+    for block in re.split(r'^== ', (HERE / 'one_server.txt').read_text(), flags=re.M)[1:]:
+        title, *lines = block.strip().split('\n')
+        name, _, tags = title.rstrip(')').partition(' (')
+        tags = tags.split()
+        if flavour in tags or not {'mysql', 'mariadb'} & set(tags):
+            yield name, 'global' if 'global' in tags else 'eventual', [operation(line) for line in lines if line]
+
+
+def same(slot, name, script):
+    # Twice: the second session meets what the first has left in the pool.
+    for _ in range(2):
+        found = both.run(slot, script, fresh=True)
+        if found:
+            print(f'FAIL {name}', found.script.readable(found.at), f'differs in {found.word}', *found.lines, sep='\n', flush=True)
+            return False
+    print(f'PASS {name}', flush=True)
+    return True
+
+
+def reads(place):
+    return sum(count for (route, _), count in place.routes().items() if route == 'replica')
+
+
+def main():
+    flavour, wye, passed = os.environ['WYE_FLAVOUR'], os.environ['WYE_BIN'], True
+    known = list(sessions(flavour))
+    for level in ('eventual', 'global'):
+        with Place(flavour, wye, 1, level, 20) as place:
+            slot = place.slot(0)
+            for name, wanted, operations in known:
+                if wanted == level:
+                    passed = same(slot, name, Script(name, flavour, ops=operations)) and passed
+            if not reads(place):
+                print(f'FAIL no statement ran on a replica ({level})')
+                passed = False
+            slot.close()
+    return 0 if passed else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
