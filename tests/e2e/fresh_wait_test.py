@@ -3,13 +3,12 @@
 # flavours: mysql mariadb
 """Reads wait for replicas (routing.wait): under steady writes they stay fresh and stay on replicas; a replica that can't catch
 up costs them no more than the wait; and what ends a wait: KILL, a client that vanishes, a replica that dies, wye's own end."""
-import re
 import sys
 import threading
 import time
-import urllib.request
 
 from both_ways import Tally
+from counted import difference, outcomes, quantile, reads_of, routes, waits
 from sandbox import Sandbox, ServerError, wait_until
 
 WAIT = 0.020       # routing.wait's default
@@ -70,55 +69,6 @@ class Load:
         for thread in threads:
             thread.join()
         return self
-
-
-def routes(box):
-    found = {}
-    for row in box.wye.admin('SHOW ROUTES'):
-        found[row['route'], row['reason']] = int(row['statements'])
-    return found
-
-
-def reads_of(counts):
-    """(on replicas, on the primary because of the position, all)"""
-    replica = sum(n for (route, _), n in counts.items() if route == 'replica')
-    behind = sum(n for (_, reason), n in counts.items() if reason in ('replicas_behind', 'wait_timeout'))
-    rest = sum(n for (_, reason), n in counts.items() if reason in ('replicas_lagging', 'replicas_offline', 'no_replica'))
-    return replica, behind, replica + behind + rest
-
-
-def metrics(box):
-    with urllib.request.urlopen(f'http://{box.wye.metrics}/metrics', timeout=10) as page:
-        return page.read().decode()
-
-
-def outcomes(box):
-    return {name: float(n) for name, n in re.findall(r'^wye_consistency_waits_total\{outcome="(\w+)"\} (\S+)', metrics(box), re.M)}
-
-
-def waits(box):
-    """Upper bound in seconds -> how many waits, over all replicas, not cumulative."""
-    found = {}
-    for server in {s for s in re.findall(r'^wye_consistency_wait_seconds_bucket\{server="(\w+)"', metrics(box), re.M)}:
-        before = 0.0
-        for le, n in re.findall(r'^wye_consistency_wait_seconds_bucket\{server="%s",le="([^"]+)"\} (\S+)' % server, metrics(box), re.M):
-            bound = float(le.replace('+Inf', 'inf'))
-            found[bound] = found.get(bound, 0) + float(n) - before
-            before = float(n)
-    return found
-
-
-def difference(after, before):
-    return {key: n - before.get(key, 0) for key, n in after.items() if n != before.get(key, 0)}
-
-
-def quantile(buckets, q):
-    total, so_far = sum(buckets.values()), 0
-    for bound in sorted(buckets):
-        so_far += buckets[bound]
-        if so_far >= q * total:
-            return bound
-    return 0.0
 
 
 def healthy(box):

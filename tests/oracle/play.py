@@ -5,25 +5,12 @@ import struct
 
 import wire
 from client import ServerError
+from wire import BLOB, NULL, parameter
 
 UNKNOWN = 4242  # the id of a statement that was never prepared: the same on both sides
 IN_TRANSACTION, READ_ONLY_TRANSACTION = 0x1, 0x2000
 # What may change data although a replica may be asked: then a later read must wait for the replicas.
 WRITES = re.compile(r'\b(noted|lies)\(|\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|CALL|COMMIT|BEGIN|EXECUTE)\b')
-LONGLONG, DOUBLE, NULL, BLOB, VAR_STRING = 8, 5, 6, 0xFC, 0xFD
-
-
-def parameter(value):
-    """(type, bytes) of the binary protocol."""
-    if value is None:
-        return NULL, b''
-    if isinstance(value, int):
-        return LONGLONG, struct.pack('<q', value)
-    if isinstance(value, float):
-        return DOUBLE, struct.pack('<d', value)
-    data = value.encode('utf-8', 'surrogateescape')
-    size = bytes([len(data)]) if len(data) < 251 else b'\xfc' + struct.pack('<H', len(data))
-    return VAR_STRING, size + data
 
 
 class Player:

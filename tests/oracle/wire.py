@@ -17,9 +17,44 @@ PS_MULTI_RESULTS, STATE_CHANGED, CURSOR_EXISTS = 1 << 18, 0x4000, 0x40
 QUERY, INIT_DB, FIELD_LIST, PING, SET_OPTION, RESET = 3, 2, 4, 0x0E, 0x1B, 0x1F
 PREPARE, EXECUTE, LONG_DATA, CLOSE, RESET_STATEMENT, FETCH = 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1C
 NOTHING = [('nothing',)]
+LONGLONG, DOUBLE, NULL, BLOB, VAR_STRING = 8, 5, 6, 0xFC, 0xFD
+
+
+def parameter(value):
+    """(type, bytes) of the binary protocol."""
+    if value is None:
+        return NULL, b''
+    if isinstance(value, int):
+        return LONGLONG, struct.pack('<q', value)
+    if isinstance(value, float):
+        return DOUBLE, struct.pack('<d', value)
+    data = value.encode('utf-8', 'surrogateescape')
+    size = bytes([len(data)]) if len(data) < 251 else b'\xfc' + struct.pack('<H', len(data))
+    return VAR_STRING, size + data
+
+
+def execution(number, values):
+    """What EXECUTE sends, with the parameters' types."""
+    payload = struct.pack('<IBI', number, 0, 1)
+    if not values:
+        return payload
+    bound = [parameter(value) for value in values]
+    nulls = sum(1 << i for i, (kind, _) in enumerate(bound) if kind == NULL)
+    return b''.join([payload, nulls.to_bytes((len(bound) + 7) // 8, 'little'), b'\1', *(bytes([kind, 0]) for kind, _ in bound), *(data for _, data in bound)])
+
+
+def cells(packet):
+    """A row of the text protocol: bytes or None."""
+    found, at = [], 0
+    while at < len(packet):
+        value, at = _lenenc_bytes(packet, at)
+        found.append(value)
+    return found
 
 
 class Wire(LoginClient):
+    _cursor = False
+
     def __init__(self, port, user, password, database=None, flags=0, timeout=20.0):
         self._in, self._at = b'', 0
         self.flags = flags
