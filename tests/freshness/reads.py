@@ -126,7 +126,8 @@ class Reads:
         for statement in [self.random.choice(('COMMIT', 'ROLLBACK')) if not lost else 'ROLLBACK', *end]:
             answer = yield from self.query(statement)
             if answer[0][0] == 'err' and not lost:
-                self.broken_off(answer[0], statement)
+                lost = self.broken_off(answer[0], statement)
+                yield from self.query('ROLLBACK')
 
     def broken_off(self, error, text):
         """A transaction on a replica that goes away ends with an error; without such a replica that is trouble."""
