@@ -87,6 +87,10 @@ def prepare(box):
 def once(box, client, port):
     """What the program prints (stderr behind it), its exit code and the seconds."""
     prepare(box)
+    return program(box, client, port)
+
+
+def program(box, client, port):
     environment = {**os.environ, 'HOST': '127.0.0.1', 'PORT': str(port), 'USER_NAME': 'app', 'PASSWORD': 'sandbox-app', 'DATABASE': SCHEMA,
                    'FLAVOUR': box.flavour.name, 'CA': str(work(box.flavour.name) / 'server.pem'), 'TZ': 'UTC', 'LC_ALL': 'C.UTF-8', 'BUILD': str(BUILD), 'SHARED': str(HERE / 'shared'), **client.environment}
     started = time.monotonic()
