@@ -22,6 +22,7 @@ class House:
         self.name, self.number, self.steps, self.said = f'{"pq"[len(accounts) - 1]}{number}', 0, 0, 0  # names do not come again in the other part
         self.mixed_flags = not shared or len(accounts) > 1  # on a shared connection they belong to the first, and one subject would drown the others
         self.settings = settings(flavour)
+        self.committed = {}  # rows that each session has committed until its end
         self.holders, self.limbo, self._trail = {}, {}, collections.deque(maxlen=TRAIL)
         self._bases, self.names, self._shown, self._pairs, self._focus = {}, {}, {}, {}, {}
         self.learn(primary_port)
@@ -97,10 +98,14 @@ class House:
         session.pinned = False
         if connection is None:
             return
-        self.trail(session, '-- closes', '')
+        quits = self.random.random() < 0.5
+        self.trail(session, '-- closes' if quits else '-- its socket is closed', '')
         if self._pairs.get(session.slot // 2) is connection:
             del self._pairs[session.slot // 2]
-        connection.close()
+        if quits:
+            connection.close()
+        else:
+            connection._sock.close()
 
     # locks
 
@@ -133,6 +138,7 @@ class House:
                 next(session.path)
             except StopIteration:
                 living.remove(session)
+        self.reports.put(('committed', '', self.committed))
 
     def statement(self, session, text, answer):
         self.steps += 1

@@ -3,6 +3,7 @@ that stops before each statement, so that others go on meanwhile: with their own
 import time
 
 import wire
+from answer import Answer
 from client import ServerError
 from ops import FOUND_ROWS, IGNORE_SPACE
 from subjects import Subjects
@@ -20,22 +21,8 @@ class Mismatch(Exception):
         self.subject, self.expected, self.got, self.statement = subject, expected, got, statement
 
 
-class Answer:
-    def __init__(self, result):
-        self.error = result[1] if result[0] == 'err' else None
-        self.message = result[3] if result[0] == 'err' else ''
-        self.affected, self.insert_id = result[1:3] if result[0] == 'ok' else (0, 0)
-        self.warnings = result[4] if result[0] == 'ok' else result[3] if result[0] == 'rows' else 0
-        self.status = result[3] if result[0] == 'ok' else result[4] if result[0] == 'rows' else None
-        self.has_rows = result[0] == 'rows'
-        self.packets = result[2] if result[0] == 'rows' else ()
-
-    @property
-    def rows(self):
-        return [tuple(None if cell is None else cell.decode('latin-1') for cell in wire.cells(packet)) for packet in self.packets]
-
-    def brief(self):
-        return f'ERR {self.error} {self.message}' if self.error else f'{self.rows[:4]}' if self.has_rows else f'OK {self.affected} rows, id {self.insert_id}'
+class Gone(Exception):
+    """The client goes away in the middle of whatever it does."""
 
 
 class Logical(Subjects):
@@ -55,14 +42,14 @@ class Logical(Subjects):
                     if self.house.over:
                         break
                     yield from self.something()
+                self.house.committed[self.name] = self.committed
             except Mismatch as mismatch:
                 self.house.mismatch(self, mismatch)
-                self.house.end(self)
             except (OSError, ServerError) as error:
                 self.house.lost(self, error)
-                self.house.end(self)
-            else:
-                self.house.end(self)
+            except Gone:
+                self.house.committed[self.name] = self.committed
+            self.house.end(self)
 
     def something(self):
         if not self.house.shared and self.random.random() < 0.04:  # idle with all that it has, while the others work
@@ -117,6 +104,7 @@ class Logical(Subjects):
             self.forget('reset', self.schema)
             yield from self.plain_mode()
             return
+        self.house.committed[self.name] = self.committed
         self.account, database = self.house.account(), self.random.choice(('', 'leaks_a', 'leaks_b'))
         self.house.trail(self, f'-- COM_CHANGE_USER {self.account} {database}', '')
         self.wire.change_user(self.account, PASSWORD, database)
@@ -146,6 +134,8 @@ class Logical(Subjects):
 
     def sql(self, text, code=None, subject=None):
         yield
+        if self.random.random() < 0.002 and not self.house.shared:
+            raise Gone
         return self.checked(self.wire.simple(wire.QUERY, text.encode())[-1], text, code, subject)
 
     def run(self, number, values=(), code=None):

@@ -1,7 +1,10 @@
 """What sessions have, and how each of them looks at its own. `do_x()` changes and looks, `see_x()` only looks: it is also called when a session wakes up with all its state.
 
 All sessions use the same names, so that a session that gets another one's finds something."""
+import struct
+
 import wire
+from answer import Answer
 
 SUBJECTS = ('user variable', 'session variable', 'charset', 'schema', 'temporary table', 'user lock', 'table lock', 'transaction', 'autocommit', 'access mode', 'XA', 'role',
             'rights', 'text prepared', 'binary prepared', 'insert id', 'previous statement', 'warnings', 'handler', 'timestamp', 'client flags')
@@ -311,7 +314,43 @@ class Subjects:
             if number is None or number in self.prepared:
                 self.same('a new id', (number, answer), text)
             self.prepared[number] = value
+        if self.prepared and self.random.random() < 0.3:
+            yield from self.random.choice((self.long_data, self.cursor))()
         yield from self.see_binary_prepared()
+
+    def other_statement(self, text):
+        number, answer = self.wire.prepare(text)
+        self.house.trail(self, f'-- COM_STMT_PREPARE {text}', f'id {number}')
+        if number is None or number in self.prepared:
+            self.same('a new id', (number, answer), text)
+        return number
+
+    def long_data(self):
+        """Parts of a parameter wait on the server for their EXECUTE."""
+        yield
+        number, value = self.other_statement('SELECT CONCAT(?) FROM leaks.plain WHERE id = 1'), f'{self.name}-{self.random.randrange(10 ** 6)}'
+        for part in (value[:4], value[4:]):
+            yield
+            self.wire.command(wire.LONG_DATA, struct.pack('<IH', number, 0) + part.encode())
+        yield
+        payload = struct.pack('<IBI', number, 0, 1) + bytes((0, 1, wire.BLOB, 0))
+        answer = self.checked(self.wire.simple(wire.EXECUTE, payload)[-1], f'EXECUTE {number} with long data', None)
+        self.same([True], [packet.endswith(value.encode()) for packet in answer.packets], f'{value} as long data')
+        self.wire.command(wire.CLOSE, number.to_bytes(4, 'little'))
+
+    def cursor(self):
+        if not self.may_pin():
+            return
+        yield
+        number = self.other_statement(f"SELECT id, '{self.name}' FROM leaks.plain ORDER BY id")
+        yield
+        self.house.statement(self, f'EXECUTE {number} with a cursor', Answer(self.wire.simple(wire.EXECUTE, struct.pack('<IBI', number, 1, 1), cursor=True)[-1]))
+        for first in (1, 3):
+            yield
+            answer = Answer(self.wire.fetch(number, 2)[0])
+            self.house.statement(self, f'FETCH {number}, 2 rows', answer)
+            self.same([True, True], [packet.endswith(self.name.encode()) and packet[2] == first + i for i, packet in enumerate(answer.packets)], f'FETCH {number}')
+        self.wire.command(wire.CLOSE, number.to_bytes(4, 'little'))
 
     def see_binary_prepared(self):
         for number in range(1, max([4, *self.prepared]) + 2):
