@@ -339,8 +339,8 @@ bool Backend::end_packet() {
 bool Backend::tell_packet() {
   auto& statement = in_flight_.front();
   // An error may stand in the place of the first row.
-  const bool rows_end =
-      verdict_.part == Part::err || (verdict_.part == Part::ok_of_result && !statement.tracker.cursor_open());
+  const bool failed = verdict_.part == Part::err && !statement.sink->opens_cursor();
+  const bool rows_end = failed || (verdict_.part == Part::ok_of_result && !statement.tracker.cursor_open());
   if (std::exchange(owes_definitions_end_, false) && rows_end && !tell_definitions_end(sequence_)) return false;
   if (verdict_.part == Part::local_infile && !statement.sink->takes_local_infile()) {
     malformed("asks for a file");

@@ -32,6 +32,8 @@ class ResponseSink {
   /// True: on_definitions_end() is called where a server with DEPRECATE_EOF sends no EOF and one without it would.
   virtual bool wants_definitions_end() const { return false; }
   virtual void on_definitions_end(std::uint8_t next_sequence) { (void)next_sequence; }
+  /// A cursor that can't be opened is an error right behind the definitions, without their end.
+  virtual bool opens_cursor() const { return false; }
   /// False: a server that asks for a file breaks the protocol.
   virtual bool takes_local_infile() const { return false; }
   /// Frames, heads included, that pass unparsed; possibly cut anywhere. The view is gone when this returns.

@@ -178,7 +178,10 @@ class Wire(LoginClient):
         count, _ = _lenenc(packet, 0)
         columns = [self.packet() for _ in range(count)]
         if not self.flags & DEPRECATE_EOF:
-            eof = self.status_bytes(self.packet())
+            end = self.packet()
+            if end[0] == 0xFF:  # a cursor that can't be opened
+                return (*self.error(end), tuple(columns), ())
+            eof = self.status_bytes(end)
             columns.append(eof)
             if self._cursor and eof[1] & CURSOR_EXISTS:
                 return 'rows', tuple(columns), (), *eof, b'', b''

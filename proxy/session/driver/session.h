@@ -76,6 +76,7 @@ class Session final : public net::StreamOwner,
   // pool::ResponseSink: the answer to the client's statement
   std::uint8_t sequence_shift() const override { return answer_.shift(); }
   bool wants_definitions_end() const override { return answer_.needs_cut() && spoiled_ == Spoiled::no; }
+  bool opens_cursor() const override;
   bool takes_local_infile() const override { return (capabilities_ & protocol::cap::local_files) != 0; }
   void on_definitions_end(std::uint8_t next_sequence) override;
   void on_raw(base::ByteView frames) override;
@@ -185,7 +186,9 @@ class Session final : public net::StreamOwner,
   void run_again(routing::Reason reason, metrics::Retry kind);
   void leave_server();
   // session_untracked.cc
+  bool shows_own_trackers(const pool::Backend& backend) const;
   void send_own_trackers(pool::Backend& backend);
+  Encoding encoding(const pool::Backend& backend) const;
   bool ask_trackers(pool::Backend& backend);
   void trackers_are(const RowCollector::Rows* rows);
   void note_unseen();
@@ -219,10 +222,6 @@ class Session final : public net::StreamOwner,
   bool is_primary(topology::ServerId server) const { return context_.topology->primary == server; }
   const topology::Server& server(topology::ServerId id) const { return context_.topology->servers[id]; }
   bool query_attributes() const { return (capabilities_ & protocol::cap::query_attributes) != 0; }
-  Encoding encoding(const pool::Backend& backend) const {
-    return {(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0,
-            backend.deprecate_eof(), &session_.trackers(), context_.topology->flavour == topology::Flavour::mariadb};
-  }
   pool::BackendKey backend_key(topology::ServerId id) const {
     return {id, !is_primary(id), account_, client_flags_, session_.collation, mariadb_flags_, passed_on_};
   }

@@ -55,6 +55,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
   const protocol::OkInfo* known = nullptr;
   base::Bytes renumbered;
   std::optional<std::uint8_t> asked_sequence;
+  bool joined = false;  // trackers of earlier results
   switch (part) {
     case Part::err: {
       const auto parsed = protocol::parse_err(payload);
@@ -92,7 +93,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         ok = *info;
         known = &ok;
         note_ok(ok);
-        carry_trackers(part, encoding(*held(server_)), ok, pending_trackers_);
+        joined = carry_trackers(part, encoding(*held(server_)), ok, pending_trackers_);
       }
       break;
     }
@@ -117,7 +118,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       part == Part::eof && (expect_ == protocol::Expect::prepare || tracker.between_packets_of_rows());
   if (expect_ == protocol::Expect::stream) part = Part::event;  // no answer to adapt: as it is
   answer_.packet(client_->out(), part, sequence, payload, definitions_end, known);
-  if (part == Part::ok) pending_trackers_.clear();  // they went with it
+  if (joined) pending_trackers_.clear();
   client_->schedule();
   passed_ = true;
   if (asked_sequence) begin_infile(*asked_sequence);

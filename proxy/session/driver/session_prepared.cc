@@ -44,11 +44,10 @@ void Session::execute() {
   facts_ = statement_->facts;
   if (transaction_is_broken()) return;
   note_statement();
-  constexpr std::uint8_t cursor = 0x07;  // its type; above it, PARAMETER_COUNT_AVAILABLE
   if (command_[4] == com_stmt_bulk_execute) {
     facts_.replica_ok = false;
     facts_.effects |= sql::fx_may_commit_unreported;
-  } else if ((in.u8() & cursor) != 0) {
+  } else if (opens_cursor()) {
     facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
   }
   expect_ = protocol::Expect::query;
@@ -59,6 +58,12 @@ void Session::execute() {
   }
   if (statement_->fixed) return execute_with_long_data();
   route_and_run();
+}
+
+bool Session::opens_cursor() const {
+  constexpr std::size_t flags_at = protocol::header_size + 5;
+  constexpr std::uint8_t cursor = 0x07;  // its type; above it, PARAMETER_COUNT_AVAILABLE
+  return command_.size() > flags_at && command_[4] == com_stmt_execute && (command_[flags_at] & cursor) != 0;
 }
 
 /// Parameters were sent ahead: the statement runs where they are, or not at all.

@@ -70,9 +70,22 @@ void Session::note_untracked(bool failed) {
 
 /// @@session_track_* are the client's for as long as a statement shows or sets them. A transaction refuses some of
 /// wye's.
+bool Session::shows_own_trackers(const pool::Backend& backend) const {
+  if (!facts_.has(sql::fx_session_track) || command_[4] == com_stmt_prepare) return false;
+  return !backend.key().to_replica && backend.tracks() && !session_.in_transaction();
+}
+
+Encoding Session::encoding(const pool::Backend& backend) const {
+  return {(capabilities_ & protocol::cap::deprecate_eof) != 0,
+          (capabilities_ & protocol::cap::session_track) != 0,
+          backend.deprecate_eof(),
+          &session_.trackers(),
+          context_.topology->flavour == topology::Flavour::mariadb,
+          shows_own_trackers(backend)};
+}
+
 void Session::send_own_trackers(pool::Backend& backend) {
-  if (!facts_.has(sql::fx_session_track) || command_[4] == com_stmt_prepare) return;
-  if (backend.key().to_replica || !backend.tracks() || session_.in_transaction()) return;
+  if (!shows_own_trackers(backend)) return;
   ++ahead_left_;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, session_.own_trackers(mariadb)));

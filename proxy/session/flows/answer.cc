@@ -85,12 +85,13 @@ void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own) {
   });
 }
 
-void carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
-  if (!encoding.client_session_track || encoding.mariadb) return;
+bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
+  if (!encoding.client_session_track || encoding.as_is) return false;
   const bool kept = part == Part::ok_of_result && !encoding.client_deprecate_eof;
-  if (!kept && (part != Part::ok || pending.empty())) return;
+  if (!kept && (part != Part::ok || pending.empty())) return false;
   Bytes fresh, both;
   filter_trackers(ok.session_state, fresh, encoding.own);
+  if (!kept && encoding.mariadb && fresh.empty()) return false;
   protocol::for_each_tracker(pending, [&](const protocol::TrackerItem& old) {
     bool again = false;
     protocol::for_each_tracker(fresh, [&](const protocol::TrackerItem& item) {
@@ -100,9 +101,10 @@ void carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
   });
   base::append(both, fresh);
   pending = std::move(both);
-  if (kept) return;
+  if (kept) return false;
   ok.session_state = pending;  // until the next statement's answer
   if (!pending.empty()) ok.status = static_cast<std::uint16_t>(ok.status | protocol::status::session_state_changed);
+  return true;
 }
 
 void Answer::put(base::Buffer& out, std::uint8_t sequence, ByteView payload) {
@@ -146,7 +148,7 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   }
   // The servers' connections always track; without a tracker block the two encodings of OK differ in the info's length
   // prefix only.
-  if (ok->session_state.empty() && x_.client_session_track) return put(out, sequence, payload);
+  if ((ok->session_state.empty() || x_.as_is) && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
   if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_.own);
   protocol::OkInfo changed = *ok;

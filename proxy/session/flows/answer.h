@@ -17,7 +17,8 @@ using OwnTrackers = std::map<std::string, std::string, std::less<>>;
 struct Encoding {
   bool client_deprecate_eof = false, client_session_track = false, server_deprecate_eof = false;
   const OwnTrackers* own = nullptr;
-  bool mariadb = false;  // it forgets what an answer could not tell
+  bool mariadb = false;  // it tells later what an answer could not tell, but only along with something else
+  bool as_is = false;    // the server's trackers are the client's own
 };
 
 /// Turns the answer of a server into the answer that the client negotiated. Pure; writes frames with the client's
@@ -50,7 +51,7 @@ class Answer {
 void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own = nullptr);
 
 /// A server tells a client without DEPRECATE_EOF of what changed under a result by the next OK. wye hears it with the
-/// result: `pending` keeps it and joins that OK, into which `ok` has views afterwards.
-void carry_trackers(protocol::Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);
+/// result: `pending` keeps it. True: it has joined this OK, which has a view of it.
+bool carry_trackers(protocol::Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);
 
 }  // namespace wye::session
