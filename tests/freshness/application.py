@@ -181,7 +181,7 @@ class Process:
         self.ledger.count(self.number, INDEX['trouble'])
         if self.ledger.total(INDEX['trouble']) > 500:
             self.ledger.finish()
-        self.tell(f'trouble: {what}: {text}'[:60], what=f'trouble: {what}', text=text, at=now(), session=session.name, thread=getattr(session.wire, 'thread_id', 0),
+        self.tell(f'trouble: {what}: {text[:24]}', what=f'trouble: {what}', text=text, at=now(), session=session.name, thread=getattr(session.wire, 'thread_id', 0),
                   last=list(session.last), doing=list(session.doing))
 
     def tell(self, kind, **facts):

@@ -12,7 +12,6 @@ from ledger import ABORTED, now
 
 GLOBAL, SESSION, MONOTONIC, EVENTUAL = 'global', 'session', 'monotonic', 'eventual'
 LEVELS, WEIGHTS = (GLOBAL, SESSION, MONOTONIC, EVENTUAL), (55, 20, 20, 5)
-HINTS = {GLOBAL: '', **{level: f'/* wye: consistency={level} */ ' for level in (SESSION, MONOTONIC, EVENTUAL)}}
 COLUMNS = 'id, v, @@server_id'
 IN_TRANSACTION = 0x1
 BROKEN_OFF = 'a READ ONLY transaction is broken off'
@@ -53,6 +52,9 @@ class Reads:
     def level(self):
         return self.random.choices(LEVELS, WEIGHTS)[0]
 
+    def hint(self, level):
+        return '' if level == self.process.options.consistency or not self.process.hints else f'/* wye: consistency={level} */ '
+
     def row(self):
         """Mostly what somebody has just written: a user's read after a user's write."""
         if self.random.random() < 0.7:
@@ -75,7 +77,7 @@ class Reads:
 
     def alone(self):
         level, (rows, text, values) = self.level(), self.target()
-        text = (HINTS[level] if self.process.hints else '') + text
+        text = self.hint(level) + text
         needs, sent = [self.ledger.acked[row] for row in rows], now()
         answer = yield from (self.query(text) if values is None else self.execute(text, *values))
         self.judge(level, rows, needs, answer[0], sent, 'text' if values is None else 'prepared', text, 'autocommit')
@@ -84,7 +86,7 @@ class Reads:
         """Two reads in one packet: one server for both."""
         level = self.level()
         first, second = ([row] for row in (self.row(), self.row()))
-        hint = HINTS[level] if self.process.hints else ''
+        hint = self.hint(level)
         text = '; '.join(hint + self.plain(row) for row in (*first, *second))
         needs, sent = [[self.ledger.acked[row] for row in rows] for rows in (first, second)], now()
         answer = yield from self.query(text)
@@ -119,7 +121,7 @@ class Reads:
             if result[0] == 'err':
                 lost = self.broken_off(result, text)
                 break
-            found = self.judge(GLOBAL, rows, [needs[row] for row in rows], result, sent, 'text' if values is None else 'prepared', text, 'read only')
+            found = self.judge(self.process.options.consistency, rows, [needs[row] for row in rows], result, sent, 'text' if values is None else 'prepared', text, 'read only')
             for row, version, server in found:
                 if snapshot.setdefault(row, version) != version:
                     self.stale('impossible', row, version, snapshot[row], server, sent, text, 'read only', 'it was another version before in this transaction')
