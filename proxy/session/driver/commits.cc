@@ -89,17 +89,29 @@ void Commits::send() {
                                                         : "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.server_uuid"));
 }
 
-/// Only what this server has committed itself: others' numbers may have gaps that no replica ever fills.
+/// The server commits under its own name, in a group under the group's. Other sources may have gaps that no replica
+/// ever fills: where such a one has grown, it can't be said what is needed.
 bool Commits::raise(const RowCollector::Rows& rows) {
   if (rows.size() != 1 || rows[0].size() != 2) return false;
   const auto set = topology::GtidSet::parse(topology_->flavour, rows[0][0]);
   if (!set) return false;
   for (const auto& [source, entry] : set->entries()) {
     if (entry.intervals.empty()) continue;
-    if (topology_->flavour == topology::Flavour::mysql && !same_server(source, rows[0][1])) continue;
+    if (topology_->flavour == topology::Flavour::mysql && !same_server(source, rows[0][1])) {
+      if (observed(source, entry)) continue;
+      if (entry.intervals.size() > 1 || entry.intervals.front().first != 1) return false;
+    }
     frontier_.raise(topology::Gtid{source, entry.intervals.back().last, entry.server_id});
   }
   return true;
+}
+
+/// Nothing has been committed there since the primary was observed.
+bool Commits::observed(const topology::GtidSource& source, const topology::GtidSet::Entry& entry) const {
+  const auto& executed = topology_->servers[*server_].executed;
+  if (executed == nullptr) return false;
+  const auto before = executed->entries().find(source);
+  return before != executed->entries().end() && before->second.intervals == entry.intervals;
 }
 
 void Commits::answered(const RowCollector::Rows* rows) {

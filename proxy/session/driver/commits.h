@@ -53,6 +53,7 @@ class Commits final : public pool::BackendHolder {
   void send();
   void answered(const RowCollector::Rows* rows);
   bool raise(const RowCollector::Rows& rows);
+  bool observed(const topology::GtidSource& source, const topology::GtidSet::Entry& entry) const;
   void close();
   void failed();
   void time_out();
