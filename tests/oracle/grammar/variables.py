@@ -35,7 +35,7 @@ def ordinary(s):
         ('max_error_count', '0', '1', '64'), ('sql_notes', '0', '1'), ('unique_checks', '0', '1'),
         ('foreign_key_checks', 'OFF', 'ON'), ('big_tables', '0', '1'), ('wait_timeout', '1000', 'DEFAULT'), ('net_write_timeout', '77', '60'),
         ('auto_increment_increment', '5', '1'), ('sql_warnings', '1', '0'), ('lc_messages', "'de_DE'", "'en_US'"),
-        ('sort_buffer_size', '40000', '262144'), ('max_join_size', '1', '18446744073709551615'), ('sql_big_selects', '1'), ('optimizer_switch',
+        ('sort_buffer_size', '40000', '262144'), ('max_join_size', '1000000', '18446744073709551615'), ('sql_big_selects', '1'), ('optimizer_switch',
         "'mrr=off'", "'mrr=on'"), ('block_encryption_mode', "'aes-256-cbc'", "'aes-128-ecb'") if not s.maria else ('old_mode', "''",
         "'UTF8_IS_UTF8MB3'"),
         ('updatable_views_with_limit', '0', '1'), ('session_track_schema', 'OFF', 'ON'), ('session_track_state_change', 'ON', 'OFF'),
