@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / 'oracle')]
 
 import both  # noqa: E402
-from ops import Op, Script  # noqa: E402
+from ops import TRACK, Op, Script  # noqa: E402
 from flavours import MONITOR  # noqa: E402
 from place import Place  # noqa: E402
 
@@ -28,23 +28,24 @@ def operation(line):
 
 
 def sessions(flavour):
-    """(name, level, operations)"""
+    """(Script, level)"""
     for block in re.split(r'^== ', (HERE / 'one_server.txt').read_text(), flags=re.M)[1:]:
         title, *lines = block.strip().split('\n')
         name, _, tags = title.rstrip(')').partition(' (')
         tags = tags.split()
         if flavour in tags or not {'mysql', 'mariadb'} & set(tags):
-            yield name, 'global' if 'global' in tags else 'eventual', [operation(line) for line in lines if line]
+            operations = [operation(line) for line in lines if line]
+            yield Script(name, flavour, TRACK if 'track' in tags else 0, ops=operations), 'global' if 'global' in tags else 'eventual'
 
 
-def same(slot, name, script):
+def same(slot, script):
     # Twice: the second session meets what the first has left in the pool.
     for _ in range(2):
         found = both.run(slot, script, fresh=True)
         if found:
-            print(f'FAIL {name}', found.script.readable(found.at), f'differs in {found.word}', *found.lines, sep='\n', flush=True)
+            print(f'FAIL {script.seed}', found.script.readable(found.at), f'differs in {found.word}', *found.lines, sep='\n', flush=True)
             return False
-    print(f'PASS {name}', flush=True)
+    print(f'PASS {script.seed}', flush=True)
     return True
 
 
@@ -57,7 +58,7 @@ def without_the_primarys_position(place, slot, script):
     account = f"'{MONITOR}'@'%'"
     place.box.primary.sql(f'ALTER USER {account} ACCOUNT LOCK')
     try:
-        passed = same(slot, script.seed, script)
+        passed = same(slot, script)
     finally:
         place.box.primary.sql(f'ALTER USER {account} ACCOUNT UNLOCK')
     behind = place.routes().get(('primary', 'replicas_behind'), 0)
@@ -71,12 +72,12 @@ def main():
     for level in ('eventual', 'global'):
         with Place(flavour, wye, 1, level, 20) as place:
             slot = place.slot(0)
-            halfway = next(operations for _, wanted, operations in known if wanted == 'global')
             if (level, flavour) == ('global', 'mysql'):  # MariaDB's logins read the account's rows
-                passed = without_the_primarys_position(place, slot, Script('unasked', flavour, ops=halfway)) and passed
-            for name, wanted, operations in known:
+                halfway = next(script for script, wanted in known if wanted == 'global')
+                passed = without_the_primarys_position(place, slot, halfway) and passed
+            for script, wanted in known:
                 if wanted == level:
-                    passed = same(slot, name, Script(name, flavour, ops=operations)) and passed
+                    passed = same(slot, script) and passed
             if not reads(place):
                 print(f'FAIL no statement ran on a replica ({level})')
                 passed = False

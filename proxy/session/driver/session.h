@@ -186,6 +186,7 @@ class Session final : public net::StreamOwner,
   void run_again(routing::Reason reason, metrics::Retry kind);
   void leave_server();
   // session_untracked.cc
+  bool names_no_schema() const;
   bool shows_own_trackers(const pool::Backend& backend) const;
   void send_own_trackers(pool::Backend& backend);
   Encoding encoding(const pool::Backend& backend) const;

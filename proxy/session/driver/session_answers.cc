@@ -92,7 +92,13 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       if (auto* info = std::get_if<protocol::OkInfo>(&parsed)) {
         ok = *info;
         known = &ok;
+        const bool quiet = part == Part::ok && names_no_schema();
+        const std::string schema = quiet ? session_.schema : std::string{};
         note_ok(ok);
+        if (quiet && schema == session_.schema && keep_schema(encoding(*held(server_)), ok, pending_trackers_)) {
+          answer_.changed();
+          break;
+        }
         joined = carry_trackers(part, encoding(*held(server_)), ok, pending_trackers_);
       }
       break;

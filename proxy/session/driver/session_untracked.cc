@@ -84,6 +84,23 @@ Encoding Session::encoding(const pool::Backend& backend) const {
           shows_own_trackers(backend)};
 }
 
+/// A statement that runs no routine and uses no schema. Only of interest to clients that track it on MariaDB.
+bool Session::names_no_schema() const {
+  if ((capabilities_ & protocol::cap::session_track) == 0 || facts_.several || facts_.has(sql::fx_stored_function))
+    return false;
+  if (command_[4] != com_query && command_[4] != com_stmt_execute) return false;
+  switch (facts_.kind) {
+    case sql::Kind::set:
+    case sql::Kind::begin:
+    case sql::Kind::commit:
+    case sql::Kind::rollback:
+    case sql::Kind::savepoint:
+      return true;
+    default:
+      return facts_.why == sql::Why::ddl || facts_.has(sql::fx_temporary_table);
+  }
+}
+
 void Session::send_own_trackers(pool::Backend& backend) {
   if (!shows_own_trackers(backend)) return;
   ++ahead_left_;

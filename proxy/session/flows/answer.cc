@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "proxy/protocol/wire.h"
 
@@ -107,6 +108,21 @@ bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
   return true;
 }
 
+bool keep_schema(const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
+  if (!encoding.client_session_track || !encoding.mariadb || encoding.as_is) return false;
+  Bytes told;
+  filter_trackers(ok.session_state, told, encoding.own);
+  bool only_schema = !told.empty();
+  protocol::for_each_tracker(told, [&](const protocol::TrackerItem& item) {
+    only_schema = only_schema && item.type == protocol::TrackerType::schema;
+  });
+  if (!only_schema) return false;
+  pending = std::move(told);
+  ok.session_state = {};
+  ok.status = static_cast<std::uint16_t>(ok.status & ~protocol::status::session_state_changed);
+  return true;
+}
+
 void Answer::put(base::Buffer& out, std::uint8_t sequence, ByteView payload) {
   // Gathered packets fit in one frame: ResponseTracker asks to gather nothing longer.
   std::uint8_t head[protocol::header_size];
@@ -148,7 +164,8 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   }
   // The servers' connections always track; without a tracker block the two encodings of OK differ in the info's length
   // prefix only.
-  if ((ok->session_state.empty() || x_.as_is) && x_.client_session_track) return put(out, sequence, payload);
+  const bool as_it_came = (ok->session_state.empty() || x_.as_is) && !std::exchange(changed_, false);
+  if (as_it_came && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
   if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_.own);
   protocol::OkInfo changed = *ok;

@@ -36,6 +36,8 @@ class Answer {
   /// PREPARE). Appends what the client gets, possibly nothing.
   void packet(base::Buffer& out, protocol::Part part, std::uint8_t sequence, ByteView payload, bool definitions_end,
               const protocol::OkInfo* ok);
+  /// The next OK is not as the server has sent it.
+  void changed() { changed_ = true; }
   /// The server (DEPRECATE_EOF) has sent its last definition of a block; a client without it wants an EOF there.
   void definitions_end(base::Buffer& out, std::uint8_t next_sequence, std::uint16_t status);
 
@@ -43,6 +45,7 @@ class Answer {
   void put(base::Buffer& out, std::uint8_t sequence, ByteView payload);
   Encoding x_;
   std::uint8_t shift_ = 0;
+  bool changed_ = false;
   Bytes scratch_;
 };
 
@@ -53,5 +56,8 @@ void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own = nullptr
 /// A server tells a client without DEPRECATE_EOF of what changed under a result by the next OK. wye hears it with the
 /// result: `pending` keeps it. True: it has joined this OK, which has a view of it.
 bool carry_trackers(protocol::Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);
+/// MariaDB leaves the schema that a routine came back to unsaid after an error, until something else is told. Under
+/// wye's trackers something always is: `pending` keeps it. True: `ok` has nothing left to tell.
+bool keep_schema(const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);
 
 }  // namespace wye::session

@@ -299,6 +299,23 @@ TEST_CASE("trackers of a result come with the next OK, for clients that get none
   }
 }
 
+TEST_CASE("MariaDB's late schema waits for something else to tell") {
+  const Encoding mariadb{false, true, true, nullptr, true};
+  const Bytes schema{1, 5, 4, 'h', 'o', 'm', 'e'};
+  Bytes pending, block = schema;
+  protocol::OkInfo ok, next;
+  ok.status = 0x4002;
+  ok.session_state = block;
+  CHECK_FALSE(keep_schema({false, true, true}, ok, pending));  // MySQL
+  CHECK(keep_schema(mariadb, ok, pending));
+  CHECK(ok.status == 2);
+  CHECK(ok.session_state.empty());
+  const Bytes more = trackers(true);
+  next.session_state = more;
+  CHECK_FALSE(keep_schema(mariadb, next, pending));
+  CHECK(carry_trackers(Part::ok, mariadb, next, pending));
+}
+
 TEST_CASE("an OK whose trackers are all wye's own has neither block nor flag") {
   Bytes block{2, 1, '1'};
   protocol::OkInfo info;
