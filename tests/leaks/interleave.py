@@ -9,7 +9,7 @@ from logical import PASSWORD, Logical
 from subjects import CHARSET_VARIABLES, CHARSETS, SUBJECTS, settings
 
 LOCK_SECONDS = 5     # a closed session's locks are free after that
-TRAIL = 60
+TRAIL = 1200
 
 
 class House:
@@ -23,7 +23,7 @@ class House:
         self.mixed_flags = not shared or len(accounts) > 1  # on a shared connection they belong to the first, and one subject would drown the others
         self.settings = settings(flavour)
         self.committed = {}  # rows that each session has committed until its end
-        self.holders, self.limbo, self._trail = {}, {}, collections.deque(maxlen=TRAIL)
+        self.holders, self.limbo, self._trail = {}, {}, collections.deque(maxlen=max(TRAIL, options.trail))
         self._bases, self.names, self._shown, self._pairs, self._focus = {}, {}, {}, {}, {}
         self.learn(primary_port)
         self.sessions = [Logical(self, slot) for slot in range(number * options.sessions, (number + 1) * options.sessions)]
@@ -155,7 +155,7 @@ class House:
         if others:
             lines.append(f'  that is of session {others[-1]}')
         lines += [f'    {name:>10}  {text}   {said}'[:260] for name, text, said in list(self._trail)[-self.options.trail:]]
-        self.tell('leak', found.subject, '\n'.join(lines))
+        self.tell('leak', found.subject, ('\n'.join(lines), [(name, text) for name, text, _ in self._trail]))
 
     def lost(self, session, error):
         if self.shared and self._pairs.get(session.slot // 2) is not session.wire:
