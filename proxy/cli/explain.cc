@@ -5,6 +5,8 @@
 #include <ostream>
 #include <vector>
 
+#include "proxy/sql/digest.h"
+
 namespace wye::cli {
 namespace {
 
@@ -58,8 +60,11 @@ bool is_session_only(const sql::Facts& facts) {
   }
 }
 
+constexpr std::size_t digest_size = 4096;
+
 struct Answer {
   sql::Facts facts;
+  std::string digest, digest_text;
   ExplainedRoute route = ExplainedRoute::none;
   std::string reason;
   std::string error;  // not empty: wye refuses the statement
@@ -67,7 +72,12 @@ struct Answer {
 
 Answer answer_for(const std::string& statement, const ExplainOptions& options) {
   Answer answer;
-  answer.facts = sql::classify(statement, options.dialect);
+  std::vector<char> buffer(digest_size);
+  sql::Digester digester{options.dialect, buffer};
+  answer.facts = sql::classify(statement, options.dialect, &digester);
+  const sql::Digest digest = digester.finish(answer.facts.kind != sql::Kind::unknown);
+  answer.digest = sql::in_hex(digest.hash);
+  answer.digest_text = digest.text;
   const topology::Topology topology = topology_for(answer.facts.hint);
   const CoversAll need;
   const routing::SessionView session;
@@ -123,6 +133,8 @@ void print_json(const std::string& statement, const Answer& answer, std::ostream
   json["several"] = answer.facts.several;
   if (answer.facts.hint.present) json["hint"] = hint_of(answer.facts.hint);
   if (!answer.error.empty()) json["error"] = answer.error;
+  json["digest"] = answer.digest;
+  json["digest_text"] = answer.digest_text;
   json["statement"] = statement;
   out << dumped(json) << '\n';
 }
@@ -155,6 +167,7 @@ void print_text(const std::string& statement, const Answer& answer, std::ostream
   }
   if (separator[0] == ',') out << '\n';
   if (answer.facts.hint.present) out << "  hint     " << printable(dumped(hint_of(answer.facts.hint))) << '\n';
+  out << "  digest   " << answer.digest << ' ' << printable(answer.digest_text) << '\n';
   if (!answer.error.empty()) out << "  error    " << printable(answer.error) << '\n';
 }
 

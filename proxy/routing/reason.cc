@@ -34,6 +34,8 @@ const char* name(Reason reason) {
       return "server_function";
     case Reason::unknown_function:
       return "unknown_function";
+    case Reason::known_writer:
+      return "known_writer";
     case Reason::server_variable:
       return "server_variable";
     case Reason::server_state:
@@ -138,6 +140,8 @@ Reason reason_of(sql::Why why) {
       return Reason::server_function;
     case sql::Why::unknown_function:
       return Reason::unknown_function;
+    case sql::Why::known_writer:
+      return Reason::known_writer;
     case sql::Why::server_variable:
       return Reason::server_variable;
     case sql::Why::system_schema:

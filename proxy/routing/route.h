@@ -30,6 +30,7 @@ enum class Reason : std::uint8_t {
   user_variable,
   server_function,
   unknown_function,
+  known_writer,  // a read, but a replica has refused one of its digest as a write
   server_variable,
   server_state,
   system_schema,

@@ -1,3 +1,4 @@
+#include "proxy/sql/digest.h"
 #include "proxy/sql/facts.h"
 #include "proxy/sql/hint.h"
 #include "proxy/sql/statement.h"
@@ -24,10 +25,10 @@ void join(Facts& facts, const Verdict& verdict) {
 
 }  // namespace
 
-Facts classify(std::string_view text, const Dialect& dialect) {
+Facts classify(std::string_view text, const Dialect& dialect, Digester* digester) {
   Facts facts;
   facts.hint = parse_hint(text);
-  TokenStream tokens{text, dialect};
+  TokenStream tokens{text, dialect, digester};
   bool first = true;
   while (true) {
     while (tokens.now().is(';')) tokens.advance();
@@ -53,6 +54,12 @@ Facts classify(std::string_view text, const Dialect& dialect) {
   if (facts.several && !(facts.kind == Kind::read || facts.kind == Kind::empty))
     facts.effects |= fx_may_commit_unreported;
   return facts;
+}
+
+Digest digest(std::string_view text, const Dialect& dialect, std::span<char> buffer, bool parsed) {
+  Digester digester{dialect, buffer};
+  const Facts facts = classify(text, dialect, &digester);
+  return digester.finish(parsed && facts.kind != Kind::unknown);
 }
 
 }  // namespace wye::sql

@@ -7,6 +7,8 @@
 
 namespace wye::sql {
 
+class Digester;
+
 /// Which words the server would understand, and how it would cut the text. Everything classification depends on besides
 /// the text.
 struct Dialect {
@@ -49,6 +51,7 @@ enum class Why : std::uint8_t {
   user_variable,
   server_function,
   unknown_function,
+  known_writer,  // no finding of the lexer: a replica has refused its like (session/driver)
   server_variable,
   server_state,
   system_schema,
@@ -137,6 +140,7 @@ struct Facts {
 
 /// Classifies the text of one COM_QUERY or COM_STMT_PREPARE. Never throws, never allocates below 4 KiB of text,
 /// takes any bytes. Views in the answer alias `text`. What it can't place is a write.
-Facts classify(std::string_view text, const Dialect& dialect);
+/// `digester`: takes in the tokens on the way, which costs less than a pass of its own.
+Facts classify(std::string_view text, const Dialect& dialect, Digester* digester = nullptr);
 
 }  // namespace wye::sql

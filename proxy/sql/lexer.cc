@@ -1,6 +1,7 @@
 #include "proxy/sql/lexer.h"
 
 #include "proxy/sql/ascii.h"
+#include "proxy/sql/keywords.h"
 
 namespace wye::sql {
 namespace {
@@ -35,6 +36,7 @@ Token Lexer::finish(TokenKind kind, std::size_t from) {
 
 Token Lexer::next() {
   if (failed_ != TokenKind::end) return fail(failed_);
+  hint_ = {};
   const bool skipped = skip_space_and_comments();
   token_at_ = at_;
   if (failed_ != TokenKind::end) return fail(failed_);
@@ -50,6 +52,7 @@ Token Lexer::next() {
     if (name_only) {
       token = lex_word();
       token.word = Word::none;
+      token.keyword = 0;
     } else {
       token = is_digit(c) ? lex_number() : lex_prefixed_literal();
     }
@@ -164,9 +167,10 @@ void Lexer::skip_hint_comment() {
   at_ += 3;
   skip_to_comment_end(false);
   if (failed_ != TokenKind::end) return;
+  hint_ = text_.substr(from, at_ - from);
   // MySQL's hint scanner knows quotes: a "*/" inside one would not end the comment there.
   char quote = 0;
-  for (const char c : text_.substr(from, at_ - from)) {
+  for (const char c : hint_) {
     if (quote != 0) {
       if (c == quote) quote = 0;
     } else if (c == '\'' || c == '"' || c == '`') {
@@ -189,8 +193,17 @@ Token Lexer::lex_word() {
     return token;  // no keyword has such bytes
   }
   // A word that touches a dot and a name is a qualifier, whatever it says (lex state MY_LEX_IDENT_SEP).
-  if (!(at(at_) == '.' && is_name_byte(at(at_ + 1)))) token.word = find_word(token.text);
+  if (!(at(at_) == '.' && is_name_byte(at(at_ + 1)))) look_up(token);
   return token;
+}
+
+void Lexer::look_up(Token& word) const {
+  word.keyword = find_keyword(word.text);
+  if (word.keyword == 0) return;
+  word.word = keyword(word.keyword).word;
+  std::size_t next = at_;
+  while (dialect_.ignore_space && is_space(at(next))) ++next;
+  word.before_parenthesis = at(next) == '(';
 }
 
 bool Lexer::name_is_doubtful(std::string_view name) const {

@@ -23,9 +23,11 @@ enum class TokenKind : std::uint8_t {
 
 struct Token {
   TokenKind kind = TokenKind::end;
-  Word word = Word::none;
   char symbol = 0;
-  bool space_before = false;  // white space or a comment before it
+  bool space_before : 1 = false;        // white space or a comment before it
+  bool before_parenthesis : 1 = false;  // a word of keywords.def: the "(" of a call follows
+  Word word = Word::none;
+  std::uint16_t keyword = 0;  // find_keyword(), where `word` would be set
   std::string_view text;      // view into the statement
   bool is(Word w) const { return word == w && kind == TokenKind::word; }
   bool is(char c) const { return kind == TokenKind::symbol && symbol == c; }
@@ -39,6 +41,8 @@ class Lexer {
  public:
   Lexer(std::string_view text, const Dialect& dialect);
   Token next();
+  /// The optimizer hint in front of the last token, with /*+ and */; empty: none.
+  std::string_view hint() const { return hint_; }
   /// Where the last token stands in the text, quotes and sigils included; both are the text's size at its end.
   std::size_t token_begin() const { return token_at_; }
   std::size_t token_end() const { return at_; }
@@ -51,6 +55,7 @@ class Lexer {
   void skip_to_comment_end(bool nested);
   void skip_hint_comment();
   Token lex_word();
+  void look_up(Token& word) const;
   Token lex_number();
   Token lex_fraction(std::size_t from);
   Token lex_prefixed_literal();
@@ -71,6 +76,7 @@ class Lexer {
   bool in_executable_comment_ = false;
   bool after_dot_ = false;   // the next name byte begins a name, never a keyword or number
   bool after_word_ = false;  // a dot that touches it and a name byte is a separator, even before a digit
+  std::string_view hint_;
   TokenKind failed_ = TokenKind::end;
 };
 

@@ -56,6 +56,8 @@ const char* name(Why why) {
       return "server_function";
     case Why::unknown_function:
       return "unknown_function";
+    case Why::known_writer:
+      return "known_writer";
     case Why::server_variable:
       return "server_variable";
     case Why::server_state:

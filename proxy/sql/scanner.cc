@@ -44,6 +44,7 @@ int strength(Why why) {
     case Why::user_variable:
       return 6;
     case Why::unknown_function:
+    case Why::known_writer:
       return 7;
     case Why::server_function:
       return 8;
