@@ -29,6 +29,7 @@ struct Context {
   /// Ask the workers. `done` is called on the loop's thread, at once or later; it may come after the client, or the
   /// server, is gone.
   std::function<void(TableDone done)> sessions, pools;
+  std::function<void(std::size_t most, TableDone done)> digests;
   std::function<std::string()> readiness;                                // empty: ready; else why not
   std::function<bool(std::string_view name, bool drained)> set_drained;  // false: no such server
   std::function<base::Result<protocol::Table>(std::string_view sql)> explain_route;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "proxy/admin/tables.h"
 #include "proxy/admin/words.h"
@@ -10,6 +11,8 @@
 namespace wye::admin {
 
 namespace {
+
+constexpr std::size_t usual_digests = 100, most_digests = 5000;  // an answer may have 16 MiB
 
 base::Error unknown_statement() { return {1064, "42000", "unknown statement; HELP lists all"}; }
 base::Error not_there(const char* what) { return {1105, "HY000", std::string{what} + ": not known in this process"}; }
@@ -50,6 +53,24 @@ void show_sessions(const Context& context, const Caller&, std::string_view, cons
 void show_pools(const Context& context, const Caller&, std::string_view, const Reply& reply) {
   if (!context.pools) return reply(not_there("pools"));
   context.pools([reply](protocol::Table table) { reply(std::move(table)); });
+}
+
+void digests(const Context& context, std::size_t most, const Reply& reply) {
+  if (!context.digests) return reply(not_there("digests"));
+  context.digests(most, [reply](protocol::Table table) { reply(std::move(table)); });
+}
+
+void show_digests(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  digests(context, usual_digests, reply);
+}
+
+void show_digests_limit(const Context& context, const Caller&, std::string_view limit, const Reply& reply) {
+  if (!context.digests) return reply(not_there("digests"));
+  std::size_t most = 0;
+  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), most);
+  if (error != std::errc{} || end != limit.data() + limit.size() || most > most_digests)
+    return reply(base::Error{1064, "42000", "LIMIT takes a number up to " + std::to_string(most_digests)});
+  digests(context, most, reply);
 }
 
 void show_routes(const Context& context, const Caller&, std::string_view, const Reply& reply) {
@@ -111,6 +132,8 @@ constexpr std::array table{
         "SHOW SESSIONS", Argument::none, {}, "the clients: what each is doing, where, and what pins it", show_sessions},
     Statement{
         "SHOW POOLS", Argument::none, {}, "connections to the servers, by worker, server and account", show_pools},
+    Statement{"SHOW DIGESTS", Argument::none, {}, "the 100 kinds of statement that took longest in sum", show_digests},
+    Statement{"SHOW DIGESTS LIMIT", Argument::name, "<n>", "as many as asked for, up to 5000", show_digests_limit},
     Statement{"SHOW ROUTES", Argument::none, {}, "how many statements went where, and why", show_routes},
     Statement{"SHOW PINS", Argument::none, {}, "how often sessions were bound to one server, and why", show_pins},
     Statement{"SHOW SETTINGS",

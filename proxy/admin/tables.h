@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "proxy/config/config.h"
+#include "proxy/metrics/digests.h"
 #include "proxy/metrics/worker_metrics.h"
 #include "proxy/protocol/result_set.h"
 #include "replication/topology/topology.h"
@@ -15,6 +16,8 @@ protocol::Table servers_table(const topology::Topology& topology, const Workers&
 protocol::Table replication_table(const topology::Topology& topology);
 protocol::Table routes_table(const Workers& workers);
 protocol::Table pins_table(const Workers& workers);
+/// Of the digests of all workers the `most` that took longest in sum, each once.
+protocol::Table digests_table(std::vector<metrics::DigestEntry> entries, std::size_t most, base::TimePoint now);
 /// Every setting as it is in force. Passwords only as "(set)".
 protocol::Table settings_table(const config::Config& config);
 

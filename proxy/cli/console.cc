@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "proxy/admin/tables.h"
 #include "proxy/cli/version.h"
 #include "proxy/session/driver/explain_table.h"
 
@@ -38,6 +39,7 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
   context.metrics = std::move(counts);
   context.sessions = [this](TableDone done) { sessions(std::move(done)); };
   context.pools = [this](TableDone done) { pools(std::move(done)); };
+  context.digests = [this](std::size_t most, TableDone done) { digests(most, std::move(done)); };
   context.readiness = std::move(ready);
   context.set_drained = [this](std::string_view name, bool drained) { return manager_.set_drained(name, drained); };
   context.config = &config_;
@@ -77,6 +79,24 @@ void Console::pools(TableDone done) {
           gathering->table.rows.push_back({topology->servers[r.server].name, r.user, std::to_string(r.idle),
                                            std::to_string(r.in_use), std::to_string(r.connecting)});
         if (--gathering->left == 0) gathering->done(std::move(gathering->table));
+      });
+    });
+  }
+}
+
+void Console::digests(std::size_t most, TableDone done) {
+  struct Digests {
+    std::vector<metrics::DigestEntry> all;
+    std::size_t left = 0;
+  };
+  auto gathering = std::make_shared<Digests>();
+  gathering->left = workers_.size();
+  for (auto& worker : workers_) {
+    worker->with_digests([this, gathering, most, done](std::vector<metrics::DigestEntry> some) {
+      mailbox_.post([gathering, most, done, some = std::move(some)] {
+        gathering->all.insert(gathering->all.end(), some.begin(), some.end());
+        if (--gathering->left > 0) return;
+        done(admin::digests_table(std::move(gathering->all), most, base::Clock::now()));
       });
     });
   }

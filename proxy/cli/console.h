@@ -20,6 +20,7 @@ class Console {
   using TableDone = std::function<void(protocol::Table)>;
   void sessions(TableDone done);
   void pools(TableDone done);
+  void digests(std::size_t most, TableDone done);
   base::Result<protocol::Table> explain_route(std::string_view sql);
   const config::Config& config_;
   manager::Manager& manager_;

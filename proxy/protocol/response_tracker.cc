@@ -161,6 +161,8 @@ std::variant<std::monostate, Malformed> ResponseTracker::end_of_packet(ByteView 
       if (--remaining_ == 0) end_of_definitions();
       break;
     case Part::row:
+      ++rows_;
+      break;
     case Part::event:
     case Part::progress:
       break;

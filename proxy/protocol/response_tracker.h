@@ -81,6 +81,7 @@ class ResponseTracker {
   std::uint16_t status() const { return status_; }               // flags of the last OK/EOF seen
   std::uint64_t definitions_left() const { return remaining_; }  // of the block that is being read
   bool cursor_open() const { return cursor_; }                   // EXECUTE with a cursor: rows come by FETCH
+  std::uint64_t rows() const { return rows_; }                   // of all results, once they are over or begun
   bool between_packets_of_rows() const { return state_ == State::rows; }
   // COM_STMT_PREPARE's answer
   std::uint32_t statement_id() const { return statement_id_; }
@@ -120,6 +121,7 @@ class ResponseTracker {
   std::uint16_t status_ = 0, parameters_ = 0, columns16_ = 0;
   std::uint32_t statement_id_ = 0;
   std::uint64_t remaining_ = 0;  // definitions still to come
+  std::uint64_t rows_ = 0;
 };
 
 }  // namespace wye::protocol

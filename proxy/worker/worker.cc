@@ -64,7 +64,8 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              shared.first,
                              shared.last_known,
                              !shared.last_known.text.empty(),
-                             shared.config.accounts.source == "file" ? &shared.listed : nullptr}));
+                             shared.config.accounts.source == "file" ? &shared.listed : nullptr,
+                             &digests_}));
   }
   pool_.set_topology(shared.first);
   waiters_.on_topology(shared.first);
@@ -206,6 +207,10 @@ void Worker::with_sessions(std::function<void(std::vector<session::Session::Row>
 
 void Worker::with_pools(std::function<void(std::vector<pool::Pool::Row>)> use) {
   mailbox_.post([this, use = std::move(use)] { use(pool_.rows()); });
+}
+
+void Worker::with_digests(std::function<void(std::vector<metrics::DigestEntry>)> use) {
+  mailbox_.post([this, use = std::move(use)] { use(digests_.entries()); });
 }
 
 }  // namespace wye::worker

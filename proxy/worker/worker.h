@@ -56,6 +56,7 @@ class Worker {
   /// Runs on the worker's thread with its sessions' rows.
   void with_sessions(std::function<void(std::vector<session::Session::Row>)> use);
   void with_pools(std::function<void(std::vector<pool::Pool::Row>)> use);
+  void with_digests(std::function<void(std::vector<metrics::DigestEntry>)> use);
   const metrics::WorkerMetrics& metrics() const { return metrics_; }
   /// Who has the sessions that this worker has not. Before start(); by index.
   void know(std::vector<Worker*> all) { all_ = std::move(all); }
@@ -71,6 +72,7 @@ class Worker {
   Shared& shared_;
   unsigned index_, of_;
   metrics::WorkerMetrics metrics_;
+  metrics::DigestStore digests_;
   net::Loop loop_;
   net::Mailbox mailbox_;
   pool::Pool pool_;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "proxy/config/config.h"
+#include "proxy/metrics/digests.h"
 #include "proxy/metrics/worker_metrics.h"
 #include "proxy/pool/pool.h"
 #include "proxy/protocol/secret.h"
@@ -73,6 +74,7 @@ struct Context {
   topology::Version greeting_version;                  // the primary's, else the last known
   bool greeting_known;                     // false: not even the last known; clients wait for their greeting
   const ListedAccounts* listed = nullptr;  // nullptr: the servers' accounts log in
+  metrics::DigestStore* digests = nullptr;
 };
 
 }  // namespace wye::session

@@ -195,6 +195,11 @@ class Session final : public net::StreamOwner,
   void note_unseen();
   bool read_back(topology::ServerId to);
   void values_are(const RowCollector::Rows* rows);
+  // session_digest.cc
+  sql::Facts classified(std::string_view text, ReadAs& as) const;
+  void correct(sql::Facts& facts, std::uint64_t digest) const;
+  void remember_writer();
+  void count_digest(bool failed, bool on_replica, base::TimePoint now);
   // session_answers.cc
   void finish_unread();
   bool may_have_committed(const protocol::ErrInfo& err) const;
@@ -273,6 +278,11 @@ class Session final : public net::StreamOwner,
     bool globals = false, accounts = false;
   } side_effects_;    // it changes more than this session
   sql::Facts facts_;  // views into command_ or a prepared statement's text
+  struct {
+    ReadAs as;
+    std::uint64_t rows = 0, out = 0;
+    bool no_syntax = false;  // the server could not read it
+  } tally_;                  // of the command, for its digest
   PreparedStatement* statement_ = nullptr;
   protocol::Expect expect_ = protocol::Expect::ok_or_err;
   routing::Reason reason_ = routing::Reason::unknown_statement;

@@ -30,6 +30,7 @@ void Session::on_definitions_end(std::uint8_t next_sequence) {
 void Session::on_raw(base::ByteView frames) {
   if (spoiled_ != Spoiled::no) return;
   passed_ = true;
+  tally_.out += frames.size();
   client_->write(frames);
   // The server waits as long as its client is slow; the client's on_drained() wakes it.
   if (client_->congested()) {
@@ -123,6 +124,8 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
   const bool definitions_end =
       part == Part::eof && (expect_ == protocol::Expect::prepare || tracker.between_packets_of_rows());
   if (expect_ == protocol::Expect::stream) part = Part::event;  // no answer to adapt: as it is
+  tally_.out += protocol::header_size + payload.size();
+  if (known != nullptr) tally_.rows += ok.affected_rows;
   answer_.packet(client_->out(), part, sequence, payload, definitions_end, known);
   if (joined) pending_trackers_.clear();
   client_->schedule();
@@ -169,6 +172,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
 
 void Session::note_error(const protocol::ErrInfo& err) {
   failed_ = true;
+  tally_.no_syntax = err.code == 1064;
   session_.after_error(&facts_);
   const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;
   if (!refused) note_side_effects();
@@ -200,8 +204,10 @@ bool Session::may_have_committed(const protocol::ErrInfo& err) const {
 
 void Session::on_end(const protocol::ResponseTracker& tracker) {
   auto* backend = held(server_);
-  if (spoiled_ == Spoiled::read_only_replica)
+  if (spoiled_ == Spoiled::read_only_replica) {
+    remember_writer();
     return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
+  }
   if (spoiled_ == Spoiled::kill_of_own) {
     leave_server();
     return ask_kill_target();
@@ -217,6 +223,7 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     backend->state().prepared[statement_->key] = {tracker.statement_id(), 0};
     prepared_.succeeded(statement_->id);
   }
+  tally_.rows += tracker.rows();
   const bool unreported = facts_.has(sql::fx_unreported_setting);
   note_unseen();
   if (backend != nullptr && (!backend->tracks() || unreported)) note_untracked(tracker.failed());

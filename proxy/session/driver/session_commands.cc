@@ -102,6 +102,7 @@ bool Session::take_command() {
   kill_.reset();
   text_at_ = protocol::header_size + 1;
   facts_ = {};
+  tally_ = {};
   side_effects_ = {};
   return true;
 }
@@ -223,6 +224,7 @@ void Session::note_statement() {
     facts_.replica_ok = false;
     facts_.why = sql::Why::system_schema;
   }
+  correct(facts_, tally_.as.digest);
 }
 
 /// Finds the text behind the attributes. False: there is none, the client has been told.
@@ -258,10 +260,10 @@ void Session::put_own_connection_id() {
 
 void Session::query() {
   if (query_attributes() && !parse_attributes()) return;
-  facts_ = sql::classify(command_text(), dialect());
+  facts_ = classified(command_text(), tally_.as);
   if (facts_.has(sql::fx_connection_id) && whole_) {
     put_own_connection_id();
-    facts_ = sql::classify(command_text(), dialect());
+    facts_ = classified(command_text(), tally_.as);
   }
   if (!upload_.complete()) {
     // The end is not seen. What it could do to the session stays on the primary, for good where it could be anything.
@@ -355,7 +357,9 @@ void Session::explain_route(std::string_view text) {
       std::search(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) { return (a | 0x20) == b; });
   std::string_view sql = text.substr(static_cast<std::size_t>(at - text.begin()));
   sql.remove_prefix(std::min(word.size(), sql.size()));
-  const auto facts = sql::classify(sql, dialect());
+  ReadAs as;
+  auto facts = classified(sql, as);
+  correct(facts, as.digest);
   std::vector<routing::Candidate> candidates;
   const auto route = routing::explain(
       {facts, view(), *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()},

@@ -24,7 +24,8 @@ void Session::prepare() {
   put_own_connection_id();
   statement_ = &prepared_.add(std::string(command_text()));
   statement_->schema = session_.schema;
-  statement_->facts = facts_ = sql::classify(statement_->text, dialect());
+  statement_->facts = facts_ = classified(statement_->text, statement_->read_as);
+  tally_.as = statement_->read_as;
   expect_ = protocol::Expect::prepare;
   route_and_run();
 }
@@ -42,6 +43,7 @@ void Session::execute() {
                  std::string("Incorrect arguments to ") + (mariadb ? "mysqld_stmt_execute" : "COM_STMT_EXECUTE")});
   }
   facts_ = statement_->facts;
+  tally_.as = statement_->read_as;
   if (transaction_is_broken()) return;
   note_statement();
   if (command_[4] == com_stmt_bulk_execute) {

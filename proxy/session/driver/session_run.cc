@@ -214,6 +214,7 @@ void Session::finish(bool failed) {
   if (ran) {
     context_.metrics.statements.at(kind, reason_).add();
     context_.metrics.statement_seconds.at(kind, metrics::Phase::total).observe(now - started_);
+    count_digest(failed, kind == metrics::RouteKind::replica, now);
     last_statement_ = server_;
     if (kind == metrics::RouteKind::replica) last_read_ = server_;
     if (statement_ != nullptr) statement_->last = server_;

@@ -10,6 +10,12 @@
 
 namespace wye::session {
 
+/// A statement's digest, and how its text was cut for it: the statement itself may change the session's sql_mode.
+struct ReadAs {
+  std::uint64_t digest = 0;
+  sql::Dialect dialect;
+};
+
 /// A binary prepared statement of one session. The id that the client holds is the session's; each backend connection
 /// that needs it has its own (ConnectionState::prepared, by key).
 struct PreparedStatement {
@@ -18,6 +24,7 @@ struct PreparedStatement {
   std::string text;
   std::string schema;  // names in the text were resolved in this one
   sql::Facts facts;    // views into `text`
+  ReadAs read_as;
   std::uint16_t parameters = 0, columns = 0;
   Bytes types;                              // as the client last bound them; empty: never
   std::uint16_t types_count = 0;            // of how many values

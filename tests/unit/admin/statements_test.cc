@@ -276,3 +276,52 @@ TEST_CASE_METHOD(Fixture, "docs/ADMIN.md has each statement, and the columns of 
     }
   }
 }
+
+TEST_CASE("SHOW DIGESTS adds up the workers and sorts by time") {
+  const base::TimePoint now{std::chrono::hours{2}};
+  metrics::DigestStore one, two;
+  const auto add = [&](metrics::DigestStore& store, std::uint64_t digest, int ms, bool on_replica) {
+    auto& entry = store.entry(digest, "", "app");
+    entry.text = "SELECT ?";
+    metrics::DigestStore::add(
+        entry, {false, on_replica, 1, 20, 300, std::chrono::milliseconds{ms}, now - std::chrono::seconds{9}});
+  };
+  add(one, 0x1a, 10, true);
+  add(one, 0x2b, 15, false);
+  add(two, 0x1a, 20, false);
+  auto entries = one.entries();
+  for (const auto& entry : two.entries()) entries.push_back(entry);
+  const auto table = digests_table(entries, 10, now);
+  REQUIRE(table.rows.size() == 2);
+  CHECK(table.rows[0] == std::vector<Cell>{"000000000000001a", std::nullopt, "app", "2", "0", "2", "40", "600", "30",
+                                           "15000", "24576", "50.0", "9", "9", "SELECT ?"});
+  CHECK(table.rows[1][0] == "000000000000002b");
+  CHECK(digests_table(entries, 1, now).rows.size() == 1);
+  CHECK(digests_table({}, 1, now).rows.empty());
+}
+
+TEST_CASE("SHOW DIGESTS LIMIT takes a number") {
+  Context context;
+  std::size_t asked = 0;
+  context.digests = [&](std::size_t most, TableDone done) {
+    asked = most;
+    done(protocol::Table{{"digest"}, {}});
+  };
+  const auto run = [&](std::string_view text) {
+    Answer answer;
+    run_statement(context, {}, text, [&](Answer a) { answer = std::move(a); });
+    return answer;
+  };
+  CHECK(std::holds_alternative<Table>(run("show digests;")));
+  CHECK(asked == 100);
+  CHECK(std::holds_alternative<Table>(run("SHOW DIGESTS LIMIT 7")));
+  CHECK(asked == 7);
+  for (const char* bad :
+       {"SHOW DIGESTS LIMIT", "SHOW DIGESTS LIMIT x", "SHOW DIGESTS LIMIT 7x", "SHOW DIGESTS LIMIT -1",
+        "SHOW DIGESTS LIMIT 5001", "SHOW DIGESTS LIMIT 99999999999999999999999"}) {
+    INFO(bad);
+    const auto answer = run(bad);
+    REQUIRE(std::holds_alternative<base::Error>(answer));
+    CHECK(std::get<base::Error>(answer).code == 1064);
+  }
+}
