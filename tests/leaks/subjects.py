@@ -344,7 +344,7 @@ class Subjects:
         if not self.may_pin():
             return
         yield
-        number = self.other_statement(f"SELECT id, '{self.name}' FROM leaks.plain ORDER BY id")
+        number = self.other_statement(f"SELECT id, '{self.name}' FROM leaks.plain ORDER BY id LIMIT 10")  # more than its sql_select_limit
         yield
         self.house.statement(self, f'EXECUTE {number} with a cursor', Answer(self.wire.simple(wire.EXECUTE, struct.pack('<IBI', number, 1, 1), cursor=True)[-1]))
         for first in (1, 3):
