@@ -43,6 +43,7 @@ struct Pool {
   milliseconds idle{60'000};
   milliseconds acquire_timeout{5000};
   std::string pipeline = "auto";
+  std::string hand_over = "needed";
 };
 struct Accounts {
   std::string source = "servers";

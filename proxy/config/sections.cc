@@ -46,6 +46,7 @@ void read_pool(Map& root, Config& c) {
   m->duration("idle", c.pool.idle, {second, day});
   m->duration("acquire_timeout", c.pool.acquire_timeout, {ms(1), hour});
   m->choice("pipeline", c.pool.pipeline, {"auto", "off"});
+  m->choice("hand_over", c.pool.hand_over, {"needed", "always", "never"});
   if (c.pool.pipeline != "auto") m->no_effect_yet("pipeline");
   m->finish();
 }

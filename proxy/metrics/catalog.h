@@ -67,6 +67,8 @@ inline constexpr Metric consistency_waits{"wye_consistency_waits_total", Type::c
                                           "outcome"};
 inline constexpr Metric consistency_wait{"wye_consistency_wait_seconds", Type::histogram,
                                          "Time that reads waited for the replica to catch up", "server"};
+inline constexpr Metric hand_overs{"wye_hand_overs_total", Type::counter,
+                                   "Server connections that sessions gave up between statements, for other sessions", ""};
 inline constexpr Metric held_statements{"wye_held_statements", Type::gauge, "Statements that wait for a primary now",
                                         ""};
 inline constexpr Metric log_dropped{"wye_log_lines_dropped_total", Type::counter,
@@ -108,6 +110,7 @@ inline constexpr std::array all = {&statements,
                                    &consistency_fallbacks,
                                    &consistency_waits,
                                    &consistency_wait,
+                                   &hand_overs,
                                    &held_statements,
                                    &log_dropped,
                                    &build_info,

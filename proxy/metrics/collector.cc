@@ -131,6 +131,9 @@ void clients(std::vector<MetricFamily>& out, const Workers& workers) {
     }
   }
   std::move(bytes).into(out);
+  Family hand_overs{catalog::hand_overs};
+  hand_overs.add({}, sum(workers, [](const auto& w) { return w.hand_overs.value(); }));
+  std::move(hand_overs).into(out);
   Family held{catalog::held_statements};
   held.add({}, sum(workers, [](const auto& w) { return w.held_statements.value(); }));
   std::move(held).into(out);

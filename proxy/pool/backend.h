@@ -54,6 +54,12 @@ class BackendHolder {
   virtual void on_backend_ready(Backend& backend) = 0;
   /// It died, or could not be opened: the server's own ERR where it sent one. The backend is reaped after this turn.
   virtual void on_backend_lost(Backend& backend, const Error& error, bool server_said_so) = 0;
+  /// Another session waits for a connection to this server. True: it gets this one, now or in a moment.
+  /// `reluctantly`: nobody else had one to give.
+  virtual bool on_backend_wanted(Backend& backend, bool reluctantly) {
+    (void)backend, (void)reluctantly;
+    return false;
+  }
   /// Its outgoing buffer has drained below the low-water mark.
   virtual void on_backend_drained(Backend& backend) = 0;
 };

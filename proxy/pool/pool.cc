@@ -40,15 +40,24 @@ bool Pool::role_changed(const Backend& backend) const {
   return is_primary == backend.key().to_replica;
 }
 
+/// Best the one that it gave back itself, then one that its statements can make its own, then one that must be reset.
 Backend* Pool::find_idle(const Wanted& wanted) {
+  Backend *fits = nullptr, *after_reset = nullptr;
   for (auto it = backends_.rbegin(); it != backends_.rend(); ++it) {
     Backend& backend = **it;
     if (backend.holder() != this || !backend.idle() || !(backend.key() == wanted.key)) continue;
     if (!backend.state().schema.empty() && wanted.schema.empty()) continue;
     if (accounts_changed_.since(backend.opened())) continue;
-    return &backend;
+    if (wanted.session == nullptr || !wanted.session->differs(backend.state())) return &backend;
+    if (fits == nullptr && (backend.reset_is_due() || wanted.session->fits(backend.state()))) fits = &backend;
+    if (after_reset == nullptr && backend.survives_reset()) after_reset = &backend;
   }
-  return nullptr;
+  return fits != nullptr ? fits : after_reset;
+}
+
+void Pool::prepare_for(Backend& backend, const Wanted& wanted) {
+  const bool fits = wanted.session == nullptr || wanted.session->fits(backend.state());
+  if (!fits && !backend.reset_is_due()) backend.reset_before_next();
 }
 
 void Pool::set_tls(net::TlsContext context) {
@@ -93,6 +102,7 @@ Backend* Pool::acquire(const Wanted& wanted, BackendHolder& holder) {
     if (Backend* idle = find_idle(wanted)) {
       idle->set_holder(&holder);
       idle->touch(loop_.now());
+      prepare_for(*idle, wanted);
       if (idle->reset_is_due()) idle->state().defaults = topology_->servers[wanted.key.server].defaults;
       return idle;
     }
@@ -101,8 +111,35 @@ Backend* Pool::acquire(const Wanted& wanted, BackendHolder& holder) {
     open(wanted, holder);
   } else {
     waiting_.push_back({wanted, &holder});
+    // Not now: the holder that asks for one may be told that it has it only after this.
+    loop_.defer([this, server = wanted.key.server] {
+      if (this->wanted(server)) ask_holders(server);
+    });
   }
   return nullptr;
+}
+
+bool Pool::wanted(topology::ServerId server) const {
+  return std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.wanted.key.server == server; });
+}
+
+bool Pool::waits(const BackendHolder& holder) const {
+  return std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.holder == &holder; });
+}
+
+/// Whoever has not used his for the longest time is asked first.
+void Pool::ask_holders(topology::ServerId server) {
+  std::vector<Backend*> held;
+  for (auto& backend : backends_) {
+    if (backend->key().server == server && backend->idle() && backend->holder() != this && backend->holder() != nullptr)
+      held.push_back(backend.get());
+  }
+  std::sort(held.begin(), held.end(), [](const Backend* a, const Backend* b) { return a->since() < b->since(); });
+  for (const bool reluctantly : {false, true}) {
+    for (Backend* backend : held) {
+      if (backend->holder()->on_backend_wanted(*backend, reluctantly)) return;
+    }
+  }
 }
 
 void Pool::cancel(BackendHolder& holder) {
@@ -157,6 +194,8 @@ void Pool::serve_waiting(topology::ServerId server) {
     }
     idle->set_holder(next.holder);
     idle->touch(loop_.now());
+    prepare_for(*idle, next.wanted);
+    if (idle->reset_is_due()) idle->state().defaults = topology_->servers[server].defaults;
     next.holder->on_backend_ready(*idle);
     return serve_waiting(server);  // the queue may have changed under us
   }

@@ -17,6 +17,7 @@ struct Wanted {
   std::string schema;      // the session's; a connection that has one never serves a session without one
   bool new_login = false;  // do not reuse: the server itself must check the account now
   bool urgent = false;     // beyond max_per_server: KILL must get through when statements hold all connections
+  const session::SessionState* session = nullptr;  // whose; outlives the wait. nullptr: wye's own
 };
 
 /// This worker's backend connections: opens, lends, resets, keeps for a while, closes. Owns them all. One worker.
@@ -37,6 +38,9 @@ class Pool final : public BackendHolder {
   /// given back, and `holder` hears of it; nullptr until then. The holder gives up with cancel().
   Backend* acquire(const Wanted& wanted, BackendHolder& holder);
   void cancel(BackendHolder& holder);
+  /// Sessions wait for a connection to this server: who can do without theirs gives it back.
+  bool wanted(topology::ServerId server) const;
+  bool waits(const BackendHolder& holder) const;
   /// Gives a connection back. It must have no statement in flight and no transaction; it is reset before its next use,
   /// or closed if its server can't do that. `unchanged`: only wye's own SELECTs ran on it, so there is nothing to
   /// reset.
@@ -77,6 +81,8 @@ class Pool final : public BackendHolder {
   const std::shared_ptr<net::TlsSession>& tls_session(topology::ServerId server);
   bool make_room(topology::ServerId server);
   void serve_waiting(topology::ServerId server);
+  void ask_holders(topology::ServerId server);
+  static void prepare_for(Backend& backend, const Wanted& wanted);
   bool role_changed(const Backend& backend) const;
 
   net::Loop& loop_;

@@ -152,7 +152,7 @@ session::Session* Worker::find(session::SessionId id) {
 void Worker::ask_kill_target(session::SessionId victim, session::SessionId asker) {
   Worker& there = worker_of(victim);
   there.mailbox_.post([this, &there, victim, asker] {
-    const auto* session = there.find(victim);
+    auto* session = there.find(victim);
     auto target = session == nullptr ? session::KillTarget{} : session->kill_target();
     mailbox_.post([this, asker, target = std::move(target)] {
       if (auto* waiting = find(asker)) waiting->on_kill_target(target);

@@ -15,8 +15,8 @@ OPTIONS = {'log_bin_trust_function_creators': 'ON'}
 
 
 class Place:
-    def __init__(self, flavour, wye, slots, consistency, pool):
-        config = {'routing': {'consistency': consistency}, 'replication': {'interval': '20ms'}, 'pool': {'max_per_server': pool},
+    def __init__(self, flavour, wye, slots, consistency, pool, hand_over):
+        config = {'routing': {'consistency': consistency}, 'replication': {'interval': '20ms'}, 'pool': {'max_per_server': pool, 'hand_over': hand_over},
                   'log': {'level': 'warning'}, 'workers': 1}
         self.flavour, self.consistency = flavour, consistency
         self.box = Sandbox(flavour=flavour, replicas=2, semi_sync=False, wye=wye, wye_config=config, server_options=OPTIONS)

@@ -24,6 +24,10 @@ class RowCollector final : public pool::ResponseSink {
     done_(nullptr);
   }
 
+  /// Once it is done: definitions and rows, as they came.
+  const base::Bytes& frames() const { return frames_; }
+  std::uint64_t columns() const { return columns_; }
+
  private:
   Done done_;
   base::Bytes frames_;

@@ -31,7 +31,7 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, 1024));
 }
 
-constexpr std::size_t closed_index = 10;
+constexpr std::size_t closed_index = 11;
 constexpr base::milliseconds last_words{10'000};
 
 }  // namespace
@@ -42,7 +42,8 @@ Session::Session(Context& context, SessionId id, Client client)
       client_(std::make_unique<net::Stream>(context.loop, client.fd, *this)),
       peer_(std::move(client)),
       state_(LoggingIn{}),
-      state_since_(context.loop.now()) {
+      state_since_(context.loop.now()),
+      session_(id) {
   context_.open_sessions.fetch_add(1, std::memory_order_relaxed);
   context_.metrics.sessions[metrics::SessionState::login].add();
 }
@@ -74,6 +75,12 @@ void Session::fail(const base::Error& error) {
     statement_->lost = error;  // SEND_LONG_DATA has no answer: the EXECUTE gets the error
     return;
   }
+  if (command_.size() > 4) {
+    const std::uint8_t command = command_[4];
+    if (command == com_query || command == com_stmt_execute || command == com_stmt_prepare || command == com_stmt_fetch)
+      previous_.failed_here(error);
+    own_error_ = true;
+  }
   base::Bytes payload;
   protocol::write_err(payload, {error.code, error.state, error.message});
   send(payload, answer_sequence_);
@@ -83,6 +90,9 @@ void Session::done() {
   base::Bytes payload;
   protocol::OkInfo ok;
   ok.status = session_.status();
+  // PING tells how many conditions the statement before has left (tried on MySQL 9.7.4).
+  if (command_.size() > 4 && command_[4] == com_ping && context_.topology->flavour == topology::Flavour::mysql)
+    ok.warnings = static_cast<std::uint16_t>(std::min(previous_.conditions_count(), 0xffffU));
   protocol::write_ok(payload, ok, {false, (capabilities_ & protocol::cap::session_track) != 0});
   send(payload, answer_sequence_);
 }
@@ -114,7 +124,9 @@ void Session::release_all(bool clean) {
     backend->orphan(values_);
     backend->orphan(trackers_);
     // A primary's connection was the proof of the account's password; the next login needs a proof of its own.
-    if (clean && !busy && !session_.in_transaction() && backend->key().to_replica) {
+    const auto id = backend->key().server;
+    const bool useful = !is_primary(id) || (context_.pool.wanted(id) && may_hand_over(*backend));
+    if (clean && !busy && !session_.in_transaction() && useful) {
       context_.pool.release(*backend);
     } else {
       context_.pool.discard(*backend);
@@ -218,6 +230,8 @@ void Session::tick() {
     fail({4031, "HY000", "The client was disconnected by wye because of inactivity (sessions.idle_timeout)"});
     return close("idle");
   }
+  if (std::holds_alternative<Idle>(state_) && now - state_since_ > context_.config.pool.idle)
+    hand_over_what_others_need();
   if (const auto* acquiring = std::get_if<Acquiring>(&state_); acquiring != nullptr && now > acquiring->deadline) {
     context_.pool.cancel(*this);
     fail({1040, "08004",
@@ -246,8 +260,8 @@ void Session::on_topology() {
 }
 
 Session::Row Session::row() const {
-  static constexpr const char* states[] = {"login",  "idle",    "holding",  "acquiring",    "preparing", "running",
-                                           "asking", "waiting", "settling", "reading_back", "closed"};
+  static constexpr const char* states[] = {"login",   "idle",     "holding",      "acquiring", "preparing", "running", "asking",
+                                           "waiting", "settling", "reading_back", "recalling", "closed"};
   Row row;
   row.id = id_;
   row.user = account_ != nullptr ? account_->user : "";
@@ -257,8 +271,8 @@ Session::Row Session::row() const {
   const bool active = state_.index() >= 3;
   if (active) {
     row.server = server(server_).name;
-  } else if (last_statement_) {
-    row.server = server(*last_statement_).name;
+  } else if (previous_.last_server()) {
+    row.server = server(*previous_.last_server()).name;
   }
   row.pinned_by = session_.pinned() == Pin::none ? "" : name(session_.pinned());
   row.transaction = !session_.in_transaction()                                 ? ""

@@ -7,10 +7,12 @@
 
 #include "proxy/session/driver/account_lookup.h"
 #include "proxy/session/driver/context.h"
+#include "proxy/session/driver/collector.h"
 #include "proxy/session/driver/states.h"
 #include "proxy/session/flows/answer.h"
 #include "proxy/session/flows/infile.h"
 #include "proxy/session/flows/prepared.h"
+#include "proxy/session/flows/previous_values.h"
 #include "proxy/session/flows/session_defaults.h"
 #include "proxy/session/flows/side_effects.h"
 #include "proxy/session/flows/upload.h"
@@ -43,7 +45,7 @@ class Session final : public net::StreamOwner,
   void tick();         // deadlines; every 100 ms or so
   void on_topology();  // a new picture: who waits for a primary tries again
   // KILL, from another session; that it may do so is settled.
-  KillTarget kill_target() const;
+  KillTarget kill_target();
   void on_kill_target(const KillTarget& target);  // the answer to Context::ask_kill_target
   void interrupt();  // KILL QUERY: the statement, if one runs elsewhere than on the primary
   void close(const char* why);
@@ -69,6 +71,7 @@ class Session final : public net::StreamOwner,
   void on_backend_ready(pool::Backend& backend) override;
   void on_backend_lost(pool::Backend& backend, const base::Error& error, bool server_said_so) override;
   void on_backend_drained(pool::Backend& backend) override;
+  bool on_backend_wanted(pool::Backend& backend, bool reluctantly) override;
   // Waiters::Reader
   void on_wait_over(metrics::WaitOutcome outcome) override;
   // Commits::Holder
@@ -146,6 +149,8 @@ class Session final : public net::StreamOwner,
   void execute_with_long_data();
   void long_data();
   void close_statement();
+  void close_there(pool::Backend& backend, std::uint64_t key);
+  void close_stand_in();
   void reset_statement();
   void fetch();
   base::Bytes execute_frame(pool::Backend& backend);
@@ -200,6 +205,21 @@ class Session final : public net::StreamOwner,
   void correct(sql::Facts& facts, std::uint64_t digest) const;
   void remember_writer();
   void count_digest(bool failed, bool on_replica, base::TimePoint now);
+  // session_hand_over.cc
+  bool may_hand_over(const pool::Backend& backend) const;
+  void hand_over_what_others_need();
+  bool must_recall(topology::ServerId from);
+  void recall(topology::ServerId from, Recalling::Then then, bool give_away);
+  void recalled(bool good);
+  void recall_over();
+  void recall_lost(topology::ServerId from);
+  void give_away(topology::ServerId from);
+  static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
+  bool recall_for(topology::ServerId server);
+  bool answer_stored_conditions();
+  void note_previous(bool failed);
+  void note_previous_use(std::string_view text);
+  void send_conditions(pool::Backend& backend);
   // session_answers.cc
   void finish_unread();
   bool may_have_committed(const protocol::ErrInfo& err) const;
@@ -255,7 +275,8 @@ class Session final : public net::StreamOwner,
   SessionState session_;
   SessionDefaults defaults_;
   PreparedStatements prepared_;
-  std::optional<topology::ServerId> transaction_server_, last_read_, last_statement_;
+  PreviousValues previous_;
+  std::optional<topology::ServerId> transaction_server_, last_read_;
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
   bool transaction_beside_ = false;     // and another one, as READ ONLY, on the primary (decision 0008)
@@ -291,10 +312,14 @@ class Session final : public net::StreamOwner,
   base::Bytes pending_trackers_;  // of results, for clients that get them with the next OK
   std::uint8_t answer_sequence_ = 1;
   base::TimePoint started_, sent_;
-  bool whole_ = false;       // command_ is all of it: it can run again
+  std::uint8_t previous_use_ = 0;  // sql::PreviousUse: what it reads of the statement before
+  bool reads_conditions_ = false;
+  bool own_error_ = false;  // its answer is an error of wye's own
+  PreviousValues::Ran ran_;        // what its answer has said so far
+  bool whole_ = false;             // command_ is all of it: it can run again
   bool to_primary_ = false;  // no routing: the command belongs to the primary
   bool dispatching_ = false;
-  std::optional<base::TimePoint> hold_until_;
+  std::optional<base::TimePoint> hold_until_, acquire_until_;
   std::optional<routing::Goal> goal_;  // the command has waited, or waits, for a replica to have this
   metrics::WaitOutcome wait_outcome_ = metrics::WaitOutcome::covered;
   unsigned ahead_left_ = 0;  // answers of the session's state still to come
@@ -303,6 +328,11 @@ class Session final : public net::StreamOwner,
   bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;
   Spoiled spoiled_ = Spoiled::no;
   unsigned attempts_ = 0;
+  // values that are read back
+  std::unique_ptr<RowCollector> numbers_, conditions_, cleared_;
+  unsigned recalls_left_ = 0;
+  bool recall_failed_ = false;
+  base::TimePoint kill_in_flight_until_{};
   Ahead ahead_{*this, false}, preparer_{*this, true};
   RowCollector values_{[this](const auto* rows) { values_are(rows); }};
   RowCollector trackers_{[this](const auto* rows) { trackers_are(rows); }};

@@ -12,6 +12,11 @@ using protocol::Part;
 
 namespace {
 
+/// What a server answers to a statement while it shuts down or closes the connection: as good as a lost one.
+bool says_goodbye(std::uint16_t code) {
+  return code == 1053 /* shutdown in progress */ || code == 1927 || code == 3169 /* connection or session was killed */;
+}
+
 base::Bytes read_only_transaction_error(bool mariadb) {
   base::Bytes payload;
   protocol::write_err(payload, {1792, "25006",
@@ -67,6 +72,10 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         spoiled_ = Spoiled::read_only_replica;  // a write after all, and proof that nothing changed
         return;
       }
+      if (says_goodbye(err->code) && !is_primary(server_) && !was_in_transaction_ && can_run_again()) {
+        spoiled_ = Spoiled::leaving_replica;
+        return;
+      }
       if (err->code == 1820 && !is_primary(server_) && !was_in_transaction_ && can_run_again()) {
         spoiled_ = Spoiled::expired_on_replica;  // the password may have been changed meanwhile, on the primary
         return;
@@ -92,6 +101,10 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       auto parsed = protocol::parse_ok(payload, true);
       if (auto* info = std::get_if<protocol::OkInfo>(&parsed)) {
         ok = *info;
+        ran_.result_set = part == Part::ok_of_result;
+        ran_.affected_rows = ok.affected_rows;
+        ran_.insert_id = std::max(ran_.insert_id, ok.insert_id);
+        ran_.warnings = ok.warnings;
         known = &ok;
         const bool quiet = part == Part::ok && names_no_schema();
         const std::string schema = quiet ? session_.schema : std::string{};
@@ -105,8 +118,11 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       break;
     }
     case Part::eof:
-      if (const auto parsed = protocol::parse_eof(payload); const auto* eof = std::get_if<protocol::EofInfo>(&parsed))
+      if (const auto parsed = protocol::parse_eof(payload); const auto* eof = std::get_if<protocol::EofInfo>(&parsed)) {
         session_.apply_status(eof->status, is_primary(server_));
+        ran_.result_set = true;
+        ran_.warnings = eof->warnings;
+      }
       break;
     case Part::prepare_ok:
       // The id that the client holds is the session's, wherever the statement runs.
@@ -208,6 +224,8 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     remember_writer();
     return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
   }
+  if (spoiled_ == Spoiled::leaving_replica)
+    return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
   if (spoiled_ == Spoiled::kill_of_own) {
     leave_server();
     return ask_kill_target();
@@ -337,6 +355,12 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
   const auto it = std::find(held_.begin(), held_.end(), &backend);
   if (it == held_.end()) return not_opened(backend, error, server_said_so);
   held_.erase(it);
+  if (const auto* recalling = std::get_if<Recalling>(&state_);
+      recalling != nullptr && recalling->from == backend.key().server) {
+    lost_while_idle(backend.key());
+    if (std::holds_alternative<Recalling>(state_)) recall_lost(backend.key().server);
+    return;
+  }
   const bool running = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
   log::info("backend_lost", {{"session", id_},
                              {"server", server(backend.key().server).name},
@@ -390,6 +414,9 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
   if (passed_) answer_sequence_ = static_cast<std::uint8_t>(backend.last_sequence() + 1 + answer_.shift());
   const bool transaction = session_.in_transaction();
   lose_transaction();
+  // It would have ended the transaction whatever its answer.
+  const bool ends_it = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback;
+  if (ends_it && !facts_.several) broken_transaction_ = false;
   if (!replica) context_.frontier.unreported_commit(base::Clock::now());
   note_side_effects();
   const bool read_only = facts_.kind == sql::Kind::read && !transaction;
@@ -407,6 +434,7 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
 }
 
 void Session::lost_while_idle(const pool::BackendKey& key) {
+  previous_.lost(key.server, !key.to_replica);
   const bool here = transaction_server_ == key.server || (!key.to_replica && !transaction_server_);
   if (session_.in_transaction() && here) lose_transaction();
   if (!key.to_replica) transaction_beside_ = false;

@@ -6,6 +6,7 @@
 #include "proxy/session/driver/explain_table.h"
 #include "proxy/session/driver/session.h"
 #include "proxy/sql/connection_id.h"
+#include "proxy/sql/previous.h"
 
 // The client's commands: cut from the stream, told apart, classified.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
@@ -96,6 +97,11 @@ bool Session::take_command() {
   started_ = context_.loop.now();
   whole_ = wanted == head.length && head.length != protocol::max_frame;
   hold_until_.reset();
+  acquire_until_.reset();
+  previous_use_ = sql::previous_none;
+  reads_conditions_ = command_[4] == com_init_db;  // its OK tells how many there are
+  own_error_ = false;
+  ran_ = {};
   goal_.reset();
   attempts_ = 0;
   statement_ = nullptr;
@@ -279,6 +285,10 @@ void Session::query() {
   if (facts_.has(sql::fx_kill) && is_own_kill()) return ask_kill_target();
   if (transaction_is_broken()) return;
   note_statement();
+  if ((facts_.effects & (sql::fx_previous_result | sql::fx_last_insert_id)) != 0 && whole_) {
+    note_previous_use(command_text());
+    if (answer_stored_conditions()) return;
+  }
   expect_ = protocol::Expect::query;
   route_and_run();
 }
@@ -335,7 +345,8 @@ void Session::forget_state() {
   prepared_.clear();
   broken_transaction_ = primary_state_ = reads_own_state_ = false;
   transaction_beside_ = transaction_untouched_ = values_unknown_ = false;
-  transaction_server_ = last_read_ = last_statement_ = std::nullopt;
+  transaction_server_ = last_read_ = std::nullopt;
+  previous_.reset();
 }
 
 void Session::init_db() {

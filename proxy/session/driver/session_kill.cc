@@ -13,6 +13,8 @@ namespace wye::session {
 namespace {
 
 constexpr std::uint32_t first_own_id = 0x80000000;
+// A KILL that was asked for may be on its way to the connection that it named: so long it serves no other session.
+constexpr base::milliseconds kill_in_flight{10'000};
 
 }  // namespace
 
@@ -65,13 +67,14 @@ void Session::ask_kill_target() {
   context_.ask_kill_target(kill_->session, id_);
 }
 
-KillTarget Session::kill_target() const {
+KillTarget Session::kill_target() {
   if (std::holds_alternative<LoggingIn>(state_) || std::holds_alternative<Closed>(state_) || account_ == nullptr)
     return {};
   KillTarget target{true, account_->user, std::nullopt};
   for (const auto* backend : held_) {
     if (is_primary(backend->key().server)) target.primary_thread = backend->thread_id();
   }
+  kill_in_flight_until_ = context_.loop.now() + kill_in_flight;
   return target;
 }
 
@@ -138,7 +141,9 @@ void Session::interrupt() {
     return finish(true);
   }
   auto* backend = std::holds_alternative<Relaying>(state_) ? held(server_) : nullptr;
-  if (backend != nullptr && !is_primary(server_)) context_.killer.kill(*backend, true);
+  if (backend == nullptr || is_primary(server_)) return;
+  kill_in_flight_until_ = context_.loop.now() + kill_in_flight;
+  context_.killer.kill(*backend, true);
 }
 
 /// The client is gone. Servers notice that when they write; a statement that computes or waits would go on.

@@ -233,6 +233,7 @@ void Session::on_first_packet(LoggingIn& login, const protocol::Packet& packet) 
   mariadb_flags_ = request->mariadb_capabilities & mariadb_passed_on;
   session_.collation = static_cast<std::uint8_t>(request->collation);
   session_.schema = request->schema;
+  session_.ignore_space = (client_flags_ & cap::ignore_space) != 0;
   pass_on(std::move(request->attributes));
   begin_flow(login);
   login.sequence = static_cast<std::uint8_t>(login.sequence + 1);
@@ -310,7 +311,8 @@ void Session::logged_in(pool::Backend& backend) {
     release_all(true);
     prepared_.clear();
     session_.reset();
-    last_read_ = last_statement_ = transaction_server_ = std::nullopt;
+    last_read_ = transaction_server_ = std::nullopt;
+    previous_.reset();
     primary_state_ = broken_transaction_ = reads_own_state_ = false;
     transaction_beside_ = transaction_untouched_ = values_unknown_ = false;
     refused_changes_ = 0;

@@ -46,12 +46,16 @@ void Session::execute() {
   tally_.as = statement_->read_as;
   if (transaction_is_broken()) return;
   note_statement();
+  statement_->cursor = false;
   if (command_[4] == com_stmt_bulk_execute) {
     facts_.replica_ok = false;
     facts_.effects |= sql::fx_may_commit_unreported;
   } else if (opens_cursor()) {
     facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
+    statement_->cursor = true;
   }
+  if ((facts_.effects & (sql::fx_previous_result | sql::fx_last_insert_id)) != 0)
+    note_previous_use(statement_->text);
   expect_ = protocol::Expect::query;
   if (statement_->lost) {
     fail(*statement_->lost);
@@ -128,17 +132,26 @@ void Session::close_statement() {
   const std::uint32_t id = in.u32();
   const auto* statement = in.ok() ? prepared_.find(id) : nullptr;
   if (statement == nullptr) return;
-  for (auto* backend : held_) {
-    auto& there = backend->state().prepared;
-    const auto it = there.find(statement->key);
-    if (it == there.end()) continue;
-    base::Bytes payload{com_stmt_close}, framed;
-    protocol::put_u32(payload, it->second.id);
-    protocol::write_packet(framed, 0, payload);
-    backend->submit(ahead_, protocol::Expect::nothing, framed);
-    there.erase(it);
-  }
+  for (auto* backend : held_) close_there(*backend, statement->key);
   prepared_.remove(id);
+}
+
+void Session::close_there(pool::Backend& backend, std::uint64_t key) {
+  auto& there = backend.state().prepared;
+  const auto it = there.find(key);
+  if (it == there.end()) return;
+  base::Bytes payload{com_stmt_close}, framed;
+  protocol::put_u32(payload, it->second.id);
+  protocol::write_packet(framed, 0, payload);
+  backend.submit(ahead_, protocol::Expect::nothing, framed);
+  there.erase(it);
+}
+
+/// It was for this EXECUTE only.
+void Session::close_stand_in() {
+  if (statement_ == nullptr || !prepared_.is_stand_in(*statement_)) return;
+  if (auto* backend = held(server_); backend != nullptr) close_there(*backend, statement_->key);
+  statement_ = nullptr;
 }
 
 void Session::reset_statement() {
@@ -149,6 +162,7 @@ void Session::reset_statement() {
   if (statement_ == nullptr) return fail(unknown_statement(id, "reset"));
   const auto where = statement_->fixed ? statement_->fixed : statement_->last;
   statement_->fixed.reset();
+  statement_->cursor = false;
   auto* backend = where ? held(*where) : nullptr;
   if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
     return done();  // nothing there to reset

@@ -4,6 +4,7 @@
 #include "proxy/protocol/wire.h"
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
+#include "proxy/sql/previous.h"
 
 // One statement's way: route, connection, session state ahead, statement, and what happens when a server is lost.
 namespace wye::session {
@@ -19,7 +20,8 @@ routing::SessionView Session::view() const {
   view.transaction_beside = transaction_beside_;
   view.reads_own_state = reads_own_state_;
   view.last_read = last_read_;
-  view.last_statement = last_statement_;
+  view.last_statement =
+      previous_use_ != sql::previous_none ? previous_.common_place(previous_use_) : previous_.last_server();
   return view;
 }
 
@@ -39,6 +41,7 @@ void Session::route_and_run() {
   const bool in_vain = goal_ && wait_outcome_ == metrics::WaitOutcome::timeout;
   if (in_vain && reason_ == routing::Reason::replicas_behind) reason_ = routing::Reason::wait_timeout;
   if (!route->server) return hold("no primary");
+  if (recall_for(*route->server)) return;
   obtain(*route->server);
 }
 
@@ -100,7 +103,9 @@ void Session::obtain(topology::ServerId id) {
   pool::Wanted wanted;
   wanted.key = backend_key(id);
   wanted.schema = session_.schema;
-  become(Acquiring{context_.loop.now() + context_.config.pool.acquire_timeout});
+  wanted.session = &session_;
+  if (!acquire_until_) acquire_until_ = context_.loop.now() + context_.config.pool.acquire_timeout;
+  become(Acquiring{*acquire_until_});
   if (auto* backend = context_.pool.acquire(wanted, *this)) on_backend_ready(*backend);
 }
 
@@ -126,6 +131,11 @@ void Session::send_state(pool::Backend& backend, const std::string& schema) {
     backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
   }
   session_.used(there, schema.empty() ? there.schema : schema);
+  if (const auto& id = previous_.insert_id(); !backend.key().to_replica && id && there.insert_id != id) {
+    ++ahead_left_;
+    backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "SET last_insert_id=" + *id));
+    there.insert_id = id;
+  }
   if (!session_.differs(there)) return;
   const std::string sql = session_.difference(there, defaults_.values());
   if (sql.empty()) return;
@@ -149,6 +159,7 @@ void Session::run_on(pool::Backend& backend) {
     return;
   }
   send_state(backend, session_.schema);
+  send_conditions(backend);
   if (begins_on_primary()) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "START TRANSACTION READ ONLY"));
@@ -215,7 +226,7 @@ void Session::finish(bool failed) {
     context_.metrics.statements.at(kind, reason_).add();
     context_.metrics.statement_seconds.at(kind, metrics::Phase::total).observe(now - started_);
     count_digest(failed, kind == metrics::RouteKind::replica, now);
-    last_statement_ = server_;
+    note_previous(failed);
     if (kind == metrics::RouteKind::replica) last_read_ = server_;
     if (statement_ != nullptr) statement_->last = server_;
     settle_transaction();
@@ -224,11 +235,34 @@ void Session::finish(bool failed) {
     note_untouched(failed);
   }
   if (command_[4] == com_stmt_send_long_data && statement_ != nullptr && ran) statement_->fixed = server_;
+  close_stand_in();
   if (failed && command_[4] == com_stmt_prepare && statement_ != nullptr) prepared_.remove(statement_->id);
   statement_ = nullptr;
   if (command_.capacity() > net::Stream::low_water) base::Bytes(command_.begin(), command_.begin() + 5).swap(command_);
   become(Idle{});
+  hand_over_what_others_need();
   next_command();
+}
+
+/// What the statement has left on its connection.
+void Session::note_previous(bool failed) {
+  const std::uint8_t command = command_[4];
+  const bool statement = command == com_query || command == com_stmt_execute || command == com_stmt_bulk_execute ||
+                         command == com_init_db || (command == com_stmt_prepare && failed);
+  if (own_error_) return;
+  if (command == com_stmt_prepare && !failed && context_.topology->flavour == topology::Flavour::mysql)
+    return previous_.conditions_cleared();
+  if (!statement) return;
+  ran_.server = server_;
+  ran_.primary = is_primary(server_);
+  ran_.failed = failed;
+  sql::Dialect words;  // enough to tell INSERT ... SELECT from INSERT ... VALUES
+  words.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  previous_.ran(ran_, facts_, statement_ != nullptr ? std::string_view{statement_->text} : command_text(), words);
+  if (auto* backend = held(server_); backend != nullptr) {
+    if (previous_.conditions_at(server_)) backend->state().conditions = previous_.has_conditions(server_);
+    if (ran_.primary && !previous_.insert_id()) backend->state().insert_id.reset();
+  }
 }
 
 }  // namespace wye::session

@@ -8,6 +8,7 @@
 #include "proxy/config/config.h"
 #include "proxy/protocol/networks.h"
 #include "proxy/session/flows/login.h"
+#include "replication/topology/topology.h"
 
 namespace wye::session {
 
@@ -63,9 +64,17 @@ struct Settling {
 struct ReadingBack {
   topology::ServerId to = 0;
 };
+/// What only one connection knows is read back from it.
+struct Recalling {
+  enum class Then : std::uint8_t { idle, run };  // afterwards: wait for the client, or run its statement
+  topology::ServerId from = 0;
+  Then then = Then::idle;
+  bool give_away = false;  // the connection goes to another session
+  base::TimePoint idle_since{};
+};
 struct Closed {};
 using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Waiting, Settling,
-                           ReadingBack, Closed>;
+                           ReadingBack, Recalling, Closed>;
 
 /// A KILL of a session of wye's, while it runs.
 struct Kill {
@@ -80,6 +89,6 @@ struct KillTarget {
   std::optional<std::uint32_t> primary_thread;
 };
 /// Why the answer that is coming must not reach the client: the statement runs again.
-enum class Spoiled : std::uint8_t { no, read_only_replica, replay_failed, expired_on_replica, kill_of_own };
+enum class Spoiled : std::uint8_t { no, read_only_replica, leaving_replica, replay_failed, expired_on_replica, kill_of_own };
 
 }  // namespace wye::session

@@ -11,6 +11,11 @@ namespace {
 constexpr std::uint32_t last_one = 0xffffffff;  // means "the last one" to MariaDB
 constexpr std::uint8_t com_stmt_bulk_execute = 0xfa;
 
+std::uint64_t new_key() {
+  static std::atomic<std::uint64_t> keys{0};
+  return keys.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 bool is_bulk(ByteView prefix) { return !prefix.empty() && prefix[0] == com_stmt_bulk_execute; }
 
 void note(PreparedStatement& statement, ByteView types, std::uint16_t count) {
@@ -24,14 +29,21 @@ void note(PreparedStatement& statement, ByteView types, std::uint16_t count) {
 
 }  // namespace
 
+PreparedStatement& PreparedStatements::stand_in(const PreparedStatement& of, std::string text) {
+  stand_in_ = std::make_unique<PreparedStatement>(of);
+  stand_in_->key = new_key();
+  stand_in_->text = std::move(text);
+  stand_in_->fixed.reset();
+  return *stand_in_;
+}
+
 PreparedStatement& PreparedStatements::add(std::string text) {
-  static std::atomic<std::uint64_t> keys{0};
   auto statement = std::make_unique<PreparedStatement>();
   do {
     ++last_id_;
   } while (last_id_ == 0 || last_id_ == last_one || statements_.contains(last_id_));
   statement->id = last_id_;
-  statement->key = keys.fetch_add(1, std::memory_order_relaxed) + 1;
+  statement->key = new_key();
   statement->text = std::move(text);
   auto& slot = statements_[last_id_];
   slot = std::move(statement);
@@ -41,6 +53,13 @@ PreparedStatement& PreparedStatements::add(std::string text) {
 PreparedStatement* PreparedStatements::find(std::uint32_t id) {
   const auto it = statements_.find(id == last_one ? last_prepared_ : id);
   return it == statements_.end() ? nullptr : it->second.get();
+}
+
+bool PreparedStatements::ties_to(topology::ServerId server) const {
+  return std::any_of(statements_.begin(), statements_.end(), [&](const auto& entry) {
+    const PreparedStatement& statement = *entry.second;
+    return statement.fixed == server || (statement.cursor && statement.last == server);
+  });
 }
 
 bool note_types(ByteView prefix, PreparedStatement& statement, bool attributes) {

@@ -32,6 +32,7 @@ struct PreparedStatement {
   std::optional<topology::ServerId> fixed;  // SEND_LONG_DATA went there; until the EXECUTE or RESET
   std::optional<base::Error> lost;          // SEND_LONG_DATA failed: the next EXECUTE says so
   std::optional<topology::ServerId> last;   // where it was executed last
+  bool cursor = false;                      // then it may have left a cursor open there
 };
 
 /// The statements of one session, by the client's ids. Pure.
@@ -40,6 +41,9 @@ class PreparedStatements {
   static constexpr std::size_t most = 16382;  // as the server's max_prepared_stmt_count by default
   PreparedStatement& add(std::string text);
   PreparedStatement* find(std::uint32_t id);  // also by 0xffffffff
+  /// The same statement with another text, for one EXECUTE; until the next call.
+  PreparedStatement& stand_in(const PreparedStatement& of, std::string text);
+  bool is_stand_in(const PreparedStatement& statement) const { return &statement == stand_in_.get(); }
   void remove(std::uint32_t id) { statements_.erase(id); }
   void clear() {
     statements_.clear();
@@ -48,10 +52,13 @@ class PreparedStatements {
   /// COM_STMT_PREPARE succeeded: MariaDB's clients may speak of it as 0xffffffff, "the last one".
   void succeeded(std::uint32_t id) { last_prepared_ = id; }
   void failed() { last_prepared_ = 0; }
+  /// One of them has something on this server that is the session's alone: parameters sent ahead, maybe an open cursor.
+  bool ties_to(topology::ServerId server) const;
   std::size_t size() const { return statements_.size(); }
 
  private:
   std::unordered_map<std::uint32_t, std::unique_ptr<PreparedStatement>> statements_;
+  std::unique_ptr<PreparedStatement> stand_in_;
   std::uint32_t last_id_ = 0;
   std::uint32_t last_prepared_ = 0;  // 0: none, or its PREPARE failed
 };

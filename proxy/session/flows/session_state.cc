@@ -14,6 +14,12 @@ const char* name(Pin pin) {
   return names[static_cast<std::size_t>(pin)];
 }
 
+const char* name(Keep keep) {
+  static constexpr const char* names[] = {"none",         "pinned",   "user_variable", "routine",          "user_lock",
+                                          "text_prepare", "trackers", "read_only",     "unknown_statement"};
+  return names[static_cast<std::size_t>(keep)];
+}
+
 bool moves_by_itself(std::string_view variable) {
   static constexpr std::string_view names[] = {"error_count",         "gtid_next",        "identity",
                                                "insert_id",           "in_transaction",   "last_gtid",
@@ -47,6 +53,11 @@ void SessionState::before(const sql::Facts& facts) {
     sticky_ = true;
   }
   uses_next_ = facts.kind != sql::Kind::read || facts.has(Effect::fx_mentions_table);
+  if (facts.has(Effect::fx_user_variable)) keep(Keep::user_variable);
+  if (facts.has(Effect::fx_user_lock)) keep(Keep::user_lock);
+  if (facts.has(Effect::fx_text_prepare)) keep(Keep::text_prepare);
+  if (facts.kind == sql::Kind::call || facts.has(Effect::fx_stored_function)) keep(Keep::routine);
+  if (facts.kind == sql::Kind::unknown) keep(Keep::unknown_statement);
   // Inside a transaction it is an error, which that transaction's server tells.
   if (facts.has(Effect::fx_next_transaction) && !in_transaction()) next_transaction_ = true;
 }
@@ -154,11 +165,13 @@ void SessionState::note_names(const protocol::OkInfo& ok, const sql::Facts* fact
 void SessionState::set_variable(std::string_view variable, std::string_view value, bool from_primary) {
   if (variable.starts_with("session_track_")) {
     tracker_change_ = true;
+    keep(Keep::trackers);
     return;
   }
   // transaction_read_only is the session's only where wye has not set it itself.
   const bool read_only = variable == "transaction_read_only" || variable == "tx_read_only";
   if (moves_by_itself(variable) && !(read_only && from_primary)) return;
+  if (read_only && on(value)) keep(Keep::read_only);
   // It sets the other one along with it, each time, and no tracker says so.
   if (variable == "max_join_size")
     set_variable("sql_big_selects", value == "18446744073709551615" ? "ON" : "OFF", from_primary);
@@ -258,6 +271,7 @@ void SessionState::reset(bool same_user) {
   next_transaction_ = tracker_change_ = by_charset_ = false;
   names_charset_.clear();
   schema_forgotten_ = same_user;
+  keep_ = Keep::none;
 }
 
 void SessionState::adopt(ConnectionState& connection) const {
@@ -301,6 +315,25 @@ std::string names_clause(const Variables& variables) {
 }
 
 }  // namespace
+
+namespace {
+
+/// What a session begins with comes from its login, not from the server's global values.
+bool of_login(std::string_view variable) { return is_set_by_names(variable); }
+/// They follow the schema: USE sets them.
+bool of_schema(std::string_view variable) {
+  return variable == "character_set_database" || variable == "collation_database";
+}
+
+}  // namespace
+
+bool SessionState::fits(const ConnectionState& connection) const {
+  return std::none_of(connection.variables.begin(), connection.variables.end(), [&](const auto& there) {
+    const bool nothing = there.second.empty() && is_collation(there.first);
+    const bool login = of_login(there.first) || (ignore_space && there.first == "sql_mode");
+    return login && !nothing && !variables_.contains(there.first);
+  });
+}
 
 /// What the last SET NAMES was, and what was set behind it. Empty: there was none, or its charset is gone.
 std::string SessionState::names() const {
@@ -361,6 +394,26 @@ std::string SessionState::difference(ConnectionState& connection, const topology
     sql += assignment(variable, value, raw);
     there_now.emplace_back(variable, value);
   }
+  // What another session has set here.
+  std::vector<std::string> gone;
+  for (const auto& [variable, value] : connection.variables) {
+    if (variables_.contains(variable) || moves_by_itself(variable)) continue;
+    const bool known = defaults != nullptr && defaults->contains(variable);
+    if (known) continue;
+    gone.push_back(variable);
+    if (of_schema(variable) || of_login(variable)) continue;
+    sql += sql.empty() ? "SET " : ", ";
+    const bool on_here = (status_ & protocol::status::autocommit) != 0;
+    sql += "@@session." + variable;
+    if (variable == "autocommit") {
+      sql += on_here ? "=1" : "=0";
+    } else if (variable == "foreign_key_checks" || variable == "unique_checks") {
+      sql += "=@@global." + variable;  // = DEFAULT switches them off (tried on MySQL 9.7.4)
+    } else {
+      sql += "=DEFAULT";
+    }
+  }
+  for (const auto& variable : gone) connection.variables.erase(variable);
   for (const auto& [variable, value] : there_now) connection.variables.insert_or_assign(std::string(variable), value);
   connection.version = version_;
   return sql;

@@ -27,6 +27,9 @@ struct PreparedThere {
 
 /// What a backend connection has been told. Kept beside it; compared with what the session wants before each statement.
 struct ConnectionState {
+  /// What LAST_INSERT_ID() says here; absent: whatever the statements of the session that has it have made it.
+  std::optional<std::string> insert_id{"0"};
+  bool conditions = false;  // a statement left warnings or an error here
   std::string schema;
   std::uint64_t schema_use = 0;                               // which USE of the session; 0: the login's
   Variables variables;                                        // what was set here
@@ -34,6 +37,8 @@ struct ConnectionState {
   std::uint64_t version = 0;                                  // of the SessionState that was last applied; 0: fresh
   std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
   void forget_session() {
+    insert_id.emplace(1, '0');
+    conditions = false;
     schema_use = UINT64_MAX;
     variables.clear();
     version = 0;
@@ -58,11 +63,30 @@ enum class Pin : std::uint8_t {
 };
 const char* name(Pin);
 
+/// Why a session keeps its connection to the primary, although its reads may run elsewhere: what no value stands for.
+enum class Keep : std::uint8_t {
+  none,
+  pinned,
+  user_variable,
+  routine,  // may have set user variables, taken locks ...
+  user_lock,
+  text_prepare,
+  trackers,  // the client's own
+  read_only,
+  unknown_statement,
+};
+const char* name(Keep);
+
 /// What wye remembers of one session by value, and what it can't (pins). Pure. One owner.
 class SessionState {
  public:
+  /// `number` is unique among the sessions of a worker: a connection's state tells whose it is.
+  explicit SessionState(std::uint32_t number = 0)
+      : version_((std::uint64_t{number} << 32) + 1), schema_use_((std::uint64_t{number} << 32) + 1) {}
+
   std::string schema;
   std::uint8_t collation = 45;
+  bool ignore_space = false;  // a flag of the login, which is part of sql_mode
 
   /// A statement is about to run: note what its text does that no tracker reports.
   void before(const sql::Facts& facts);
@@ -104,11 +128,14 @@ class SessionState {
     connection.schema_use = schema_use_;
   }
   bool differs(const ConnectionState& connection) const { return connection.version != version_; }
+  /// A connection that another session has left as it is: difference() can make it this one's.
+  bool fits(const ConnectionState& connection) const;
 
   void pin(Pin why) {
     if (pin_ == Pin::none) pin_ = why;
   }
   Pin pinned() const { return pin_; }
+  Keep kept() const { return pin_ != Pin::none || next_transaction_ ? Keep::pinned : keep_; }
   std::uint16_t status() const { return status_; }
   bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
   /// SQL that gives a connection the client's own session_track_*, for a statement that shows or sets them; SQL that
@@ -131,12 +158,16 @@ class SessionState {
   void note_names(const protocol::OkInfo& ok, const sql::Facts* facts);
   std::string names() const;
   void note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
+  void keep(Keep why) {
+    if (keep_ == Keep::none) keep_ = why;
+  }
   Variables variables_;
   Variables trackers_;  // session_track_*, where the client has set them
-  std::uint64_t version_ = 1;
-  std::uint64_t schema_use_ = 1;
+  std::uint64_t version_;
+  std::uint64_t schema_use_;
   std::uint16_t status_ = protocol::status::autocommit;
   Pin pin_ = Pin::none;
+  Keep keep_ = Keep::none;
   bool next_transaction_ = false;
   bool sticky_ = false;  // there was a setting that can't be repeated elsewhere: maybe the role
   bool tracker_change_ = false;

@@ -1,0 +1,258 @@
+#include <algorithm>
+
+#include "proxy/base/log.h"
+#include "proxy/protocol/framing.h"
+#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/commands.h"
+#include "proxy/session/driver/session.h"
+#include "proxy/sql/previous.h"
+
+// A connection to a server passes from one session to another between statements (routing.md 4), and the values that
+// the previous statement left on it are read back before (routing.md 1).
+namespace wye::session {
+
+/// Nothing of the session lives there that no value stands for.
+bool Session::may_hand_over(const pool::Backend& backend) const {
+  const bool primary = is_primary(backend.key().server);
+  if (context_.config.pool.hand_over == "never" || !backend.idle() || !backend.tracks()) return false;
+  if (passed_on_ != nullptr || backend.key().to_replica == primary) return false;
+  if (context_.loop.now() < kill_in_flight_until_) return false;
+  if (broken_transaction_ || prepared_.ties_to(backend.key().server)) return false;
+  if (session_.in_transaction()) {
+    if (primary && transaction_beside_) return false;
+    const auto where = transaction_server_ ? transaction_server_ : context_.topology->primary;
+    if (where == backend.key().server) return false;
+  }
+  return !primary || session_.kept() == Keep::none;
+}
+
+bool Session::on_backend_wanted(pool::Backend& backend, bool reluctantly) {
+  if (!reluctantly && previous_.has_conditions(backend.key().server)) return false;
+  const bool idle = std::holds_alternative<Idle>(state_) && upload_.complete() && !infile_.active() && !dispatching_;
+  // Whoever waits for a connection himself must not keep another one from those who wait for that.
+  const bool queues = std::holds_alternative<Acquiring>(state_) && context_.pool.waits(*this);
+  if ((!idle && !queues) || !may_hand_over(backend)) return false;
+  const auto from = backend.key().server;
+  if (queues) context_.pool.cancel(*this);
+  if (must_recall(from)) {
+    recall(from, queues ? Recalling::Then::run : Recalling::Then::idle, true);
+    return true;
+  }
+  give_away(from);
+  if (queues) obtain(server_);
+  return true;
+}
+
+/// After a statement, or once a session was idle for long.
+void Session::hand_over_what_others_need() {
+  if (!std::holds_alternative<Idle>(state_) || !upload_.complete() || infile_.active()) return;
+  const bool always = context_.config.pool.hand_over == "always";
+  const bool long_idle = context_.loop.now() - state_since_ > context_.config.pool.idle;
+  const auto all = held_;
+  for (const auto* backend : all) {
+    const auto id = backend->key().server;
+    // Conditions can be told later, but not in every way: GET DIAGNOSTICS, or within several statements.
+    const bool need = context_.pool.wanted(id);
+    const bool may = need || ((always || long_idle) && !previous_.has_conditions(id));
+    if (!may || !may_hand_over(*backend)) continue;
+    if (must_recall(id)) return recall(id, Recalling::Then::idle, true);  // and then the others
+    give_away(id);
+  }
+}
+
+bool Session::must_recall(topology::ServerId from) {
+  return previous_.lives_on(from, is_primary(from)) || held(from)->state().conditions;
+}
+
+/// Asks the connection for what only it knows.
+void Session::recall(topology::ServerId from, Recalling::Then then, bool give_away) {
+  const auto since = state_since_;
+  become(Recalling{from, then, give_away, since});
+  auto& backend = *held(from);
+  recall_failed_ = false;
+  const bool conditions = previous_.has_conditions(from);
+  const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
+  const bool clear = give_away && (backend.state().conditions || (mysql && previous_.numbers_warn(from)));
+  recalls_left_ = 1 + (conditions ? 1 : 0) + (clear ? 1 : 0);
+  const auto ask = [&](std::string_view sql, RowCollector& to) {
+    backend.submit(to, protocol::Expect::query, backend.command(com_query, sql));
+  };
+  numbers_ = std::make_unique<RowCollector>([this](const auto* rows) {
+    const auto* now = std::get_if<Recalling>(&state_);
+    if (now == nullptr) return;
+    const bool known = rows != nullptr && previous_.numbers_answered(now->from, is_primary(now->from), *rows);
+    recalled(known);
+  });
+  conditions_ = std::make_unique<RowCollector>([this](const auto* rows) {
+    const auto* now = std::get_if<Recalling>(&state_);
+    if (now == nullptr) return;
+    if (rows != nullptr) previous_.conditions_answered(now->from, conditions_of(*conditions_, *rows));
+    recalled(rows != nullptr);
+  });
+  // MySQL's SELECT takes the conditions away; MariaDB's SHOW changes FOUND_ROWS().
+  if (conditions && mysql) ask(PreviousValues::conditions, *conditions_);
+  ask(previous_.numbers(from), *numbers_);
+  if (conditions && !mysql) ask(PreviousValues::conditions, *conditions_);
+  if (mysql && previous_.numbers_warn(from)) backend.state().conditions = true;
+  if (!clear) return;
+  cleared_ = std::make_unique<RowCollector>([this](const auto* rows) { recalled(rows != nullptr); });
+  ask(PreviousValues::clear, *cleared_);
+}
+
+/// One of the answers is in.
+void Session::recalled(bool good) {
+  const auto* now = std::get_if<Recalling>(&state_);
+  if (now == nullptr) return;
+  recall_failed_ = recall_failed_ || !good;
+  auto* backend = held(now->from);
+  if (backend == nullptr || backend->dead() || --recalls_left_ > 0) return;  // of a dead one on_backend_lost() hears
+  recall_over();
+}
+
+void Session::recall_over() {
+  const Recalling done = std::get<Recalling>(state_);
+  auto* backend = held(done.from);
+  if (done.give_away && backend != nullptr && !recall_failed_) {
+    backend->state().conditions = false;
+    give_away(done.from);
+  }
+  if (done.then == Recalling::Then::run) {
+    become(Idle{});
+    return to_primary_ ? run_on_primary(reason_) : route_and_run();
+  }
+  become(Idle{});
+  state_since_ = done.idle_since;
+  if (recall_failed_) return next_command();
+  hand_over_what_others_need();
+  if (std::holds_alternative<Idle>(state_)) next_command();
+}
+
+/// The connection is lost: what only it knew is gone.
+void Session::recall_lost(topology::ServerId from) {
+  previous_.lost(from, is_primary(from));
+  recall_over();
+}
+
+void Session::give_away(topology::ServerId from) {
+  auto* backend = held(from);
+  held_.erase(std::find(held_.begin(), held_.end(), backend));
+  if (is_primary(from)) backend->state().insert_id = previous_.insert_id();
+  previous_.given_away(from);
+  context_.metrics.hand_overs.add();
+  context_.pool.release(*backend, true);
+}
+
+namespace {
+
+class Ignored final : public pool::ResponseSink {
+ public:
+  void on_raw(base::ByteView) override {}
+  void on_packet(protocol::Part, std::uint8_t, base::ByteView, const protocol::ResponseTracker&) override {}
+  void on_end(const protocol::ResponseTracker&) override {}
+  void on_lost(const base::Error&) override {}
+};
+Ignored ignored;  // stateless
+
+}  // namespace
+
+/// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
+void Session::send_conditions(pool::Backend& backend) {
+  if (!reads_conditions_) return;
+  auto& there = backend.state();
+  const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
+  const bool others = there.conditions && !previous_.conditions_at(backend.key().server);
+  if (own.empty() && !others) return;
+  const std::string_view sql = own.empty() ? PreviousValues::clear : std::string_view{own};
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
+  there.conditions = !own.empty();
+}
+
+/// The packets of SHOW WARNINGS, for a client that asks after the connection is gone.
+PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, const RowCollector::Rows& rows) {
+  PreviousValues::Conditions told;
+  base::ByteView rest = answer.frames();
+  while (true) {
+    const auto framed = protocol::next_packet(rest, rest.size());
+    const auto* packet = std::get_if<protocol::Packet>(&framed);
+    if (packet == nullptr) break;
+    const bool definition = told.definitions.size() < answer.columns();
+    (definition ? told.definitions : told.rows).emplace_back(packet->payload.begin(), packet->payload.end());
+    rest = rest.subspan(packet->consumed);
+  }
+  for (const auto& row : rows) told.is_error.push_back(!row.empty() && row[0].starts_with('E'));
+  return told;
+}
+
+void Session::note_previous_use(std::string_view text) {
+  previous_use_ = sql::previous_use(text, dialect());
+  reads_conditions_ = (previous_use_ & (sql::previous_conditions | sql::previous_diagnostics)) != 0;
+}
+
+/// A statement that reads values of the one before: those that the server where it will run does not know are read
+/// back, and put into its text. True: it goes on when they are here.
+bool Session::recall_for(topology::ServerId server) {
+  if (previous_use_ == sql::previous_none) return false;
+  const auto from = previous_.elsewhere(previous_use_, server);
+  if (auto* backend = from ? held(*from) : nullptr; backend != nullptr && backend->idle()) {
+    server_ = server;
+    recall(*from, Recalling::Then::run, false);
+    return true;
+  }
+  if (facts_.why == sql::Why::ddl) return false;
+  const bool prepared = command_[4] == com_stmt_execute;
+  const auto text = previous_.substituted(prepared ? std::string_view{statement_->text} : command_text(), dialect(),
+                                          previous_use_, server);
+  previous_use_ = sql::previous_none;
+  if (!text) return false;
+  if (prepared) {
+    statement_ = &prepared_.stand_in(*statement_, *text);
+    statement_->facts = facts_ = sql::classify(statement_->text, dialect());
+  } else if (replace_text(*text)) {
+    facts_ = sql::classify(command_text(), dialect());
+  }
+  return false;
+}
+
+/// SHOW WARNINGS after the connection that had them went to another session. True: it is answered.
+bool Session::answer_stored_conditions() {
+  if ((previous_use_ & sql::previous_diagnostics) == 0 || !previous_.stored_conditions()) return false;
+  const auto show = parse_show_conditions(command_text(), dialect());
+  if (!show) return false;
+  const auto& stored = *previous_.stored_conditions();
+  if (show->count) {
+    const std::string name = show->errors_only ? "error_count" : "warning_count";
+    previous_use_ = sql::previous_conditions;
+    return !replace_text("SELECT @@session." + name);
+  }
+  base::Bytes out, payload;
+  std::uint8_t sequence = 1;
+  const auto put = [&](base::ByteView packet) { sequence = protocol::write_packet(out, sequence, packet); };
+  const bool deprecate_eof = (capabilities_ & protocol::cap::deprecate_eof) != 0;
+  protocol::put_lenenc(payload, stored.definitions.size());
+  put(payload);
+  for (const auto& definition : stored.definitions) put(definition);
+  payload.clear();
+  protocol::write_eof(payload, {0, session_.status()});
+  if (!deprecate_eof) put(payload);
+  std::uint64_t skip = show->offset, left = show->most;
+  for (std::size_t i = 0; i < stored.rows.size() && left > 0; ++i) {
+    if (show->errors_only && !stored.is_error[i]) continue;
+    if (skip > 0) {
+      --skip;
+      continue;
+    }
+    --left;
+    put(stored.rows[i]);
+  }
+  if (deprecate_eof) {
+    payload.clear();
+    protocol::OkInfo ok;
+    ok.status = session_.status();
+    protocol::write_ok(payload, ok, {true, (capabilities_ & protocol::cap::session_track) != 0});
+  }
+  put(payload);
+  client_->write(out);
+  return true;
+}
+
+}  // namespace wye::session

@@ -1,0 +1,220 @@
+#include "proxy/session/flows/previous_values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <span>
+#include <utility>
+
+#include "proxy/session/flows/session_state.h"
+#include "proxy/sql/ascii.h"
+#include "proxy/sql/lexer.h"
+#include "proxy/sql/previous.h"
+#include "proxy/sql/substitute.h"
+
+namespace wye::session {
+
+namespace {
+
+/// Did it perhaps change what LAST_INSERT_ID() says? The number in the OK is not always that (routing.md 1).
+bool may_set_insert_id(const PreviousValues::Ran& ran, const sql::Facts& facts) {
+  if (!ran.primary) return false;
+  if (ran.insert_id != 0 || facts.has(sql::fx_last_insert_id) || facts.has(sql::fx_stored_function)) return true;
+  switch (facts.kind) {
+    case sql::Kind::read:
+    case sql::Kind::begin:
+    case sql::Kind::commit:
+    case sql::Kind::rollback:
+    case sql::Kind::savepoint:
+    case sql::Kind::use:
+    case sql::Kind::empty:
+      return facts.several;
+    case sql::Kind::write:
+      return ran.failed || facts.several || facts.why != sql::Why::ddl;
+    default:
+      return true;
+  }
+}
+
+/// MariaDB clears the conditions only for statements with tables (tried on 10.11.19).
+bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts) {
+  if (ran.failed || ran.warnings > 0 || facts.several) return false;
+  switch (facts.kind) {
+    case sql::Kind::read:
+      return !facts.has(sql::fx_mentions_table) && !sql::same(facts.verb, "show");
+    case sql::Kind::begin:
+    case sql::Kind::commit:
+    case sql::Kind::rollback:
+    case sql::Kind::savepoint:
+    case sql::Kind::set:
+    case sql::Kind::use:
+      return true;
+    default:
+      return sql::same(facts.verb, "do") ||
+             (facts.why == sql::Why::text_prepare && !sql::same(facts.verb, "execute"));  // PREPARE, DROP PREPARE
+  }
+}
+
+/// A number in whatever character set the session's results have: UTF-16 and UTF-32 put NULs between the digits.
+std::string digits_of(std::string_view text) {
+  std::string digits;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != '\0'; });
+  const bool number = !digits.empty() && std::all_of(digits.begin(), digits.end(), sql::is_digit);
+  return number ? digits : std::string{};
+}
+
+/// As many characters as the functions' metadata promise; MariaDB takes a column's length from its constant.
+std::string padded(const std::string& number) {
+  constexpr std::size_t digits = 21;
+  const bool minus = number.starts_with('-');
+  std::string text = minus ? "'-" : "'";
+  if (number.size() < digits) text.append(digits - number.size(), '0');
+  text.append(number, minus ? 1 : 0);
+  return text += '\'';
+}
+
+}  // namespace
+
+void PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect) {
+  last_ = ran.server;
+  const bool shows_conditions = !facts.several && facts.has(sql::fx_previous_result) &&
+                                (sql::same(facts.verb, "show") || sql::same(facts.verb, "get"));
+  if (found_rows_at_ != ran.server && !ran.failed && sql::sets_found_rows(text, facts, dialect))
+    found_rows_at_ = ran.server;
+  row_count_ = ran.failed || ran.result_set ? "-1" : std::to_string(ran.affected_rows);
+  row_count_at_ = ran.server;
+  if (may_set_insert_id(ran, facts)) insert_id_.reset();
+  if (shows_conditions || (dialect.mariadb && leaves_conditions(ran, facts))) return;
+  conditions_at_ = ran.server;
+  conditions_count_ = ran.failed ? std::max(1U, ran.warnings) : ran.warnings;
+  errors_count_ = 0;
+  stored_.reset();
+  own_error_.reset();
+}
+
+void PreviousValues::failed_here(const base::Error& error) {
+  row_count_ = "-1";
+  row_count_at_.reset();
+  conditions_at_.reset();
+  stored_.reset();
+  conditions_count_ = errors_count_ = 1;
+  own_error_ = error;
+}
+
+std::string PreviousValues::own_error_sql(bool no_backslash_escapes) const {
+  constexpr std::size_t longest = 128;  // of a MESSAGE_TEXT
+  if (!own_error_ || own_error_->message.size() > longest) return {};
+  return "SIGNAL SQLSTATE '" + std::string(own_error_->state) + "' SET MYSQL_ERRNO=" +
+         std::to_string(own_error_->code) + ",MESSAGE_TEXT=" + quoted(own_error_->message, no_backslash_escapes);
+}
+
+bool PreviousValues::lives_on(ServerId server, bool primary) const {
+  return found_rows_at_ == server || has_conditions(server) || (primary && !insert_id_);
+}
+
+std::optional<PreviousValues::ServerId> PreviousValues::elsewhere(std::uint8_t use, ServerId server) const {
+  if ((use & sql::previous_found_rows) != 0 && found_rows_at_ && *found_rows_at_ != server) return found_rows_at_;
+  if ((use & sql::previous_conditions) != 0 && conditions_at_ && *conditions_at_ != server && conditions_count_ > 0)
+    return conditions_at_;
+  return std::nullopt;
+}
+
+std::optional<PreviousValues::ServerId> PreviousValues::common_place(std::uint8_t use) const {
+  if ((use & (sql::previous_conditions | sql::previous_diagnostics)) != 0) return conditions_at_;
+  if ((use & sql::previous_found_rows) != 0) return found_rows_at_;
+  return last_;
+}
+
+bool PreviousValues::numbers_answered(ServerId server, bool primary, const Rows& rows) {
+  if (rows.size() != 1 || rows[0].size() != 2) return false;
+  const std::string found = digits_of(rows[0][0]), id = digits_of(rows[0][1]);
+  if (found.empty() || id.empty()) return false;
+  if (found_rows_at_ == server) {
+    found_rows_at_.reset();
+    found_rows_ = found;
+  }
+  if (primary && !insert_id_) insert_id_ = id;
+  return true;
+}
+
+void PreviousValues::conditions_answered(ServerId server, Conditions told) {
+  if (conditions_at_ != server) return;
+  errors_count_ = static_cast<unsigned>(std::count(told.is_error.begin(), told.is_error.end(), true));
+  stored_ = std::move(told);
+  conditions_at_.reset();
+}
+
+void PreviousValues::lost(ServerId server, bool primary) {
+  if (found_rows_at_ == server) found_rows_at_.reset();
+  if (row_count_at_ == server) row_count_at_.reset();
+  if (conditions_at_ == server) {
+    conditions_at_.reset();
+    conditions_count_ = 0;
+  }
+  if (primary && !insert_id_) insert_id_ = "0";
+}
+
+std::optional<std::string> PreviousValues::substituted(std::string_view text, const sql::Dialect& dialect,
+                                                       std::uint8_t use, ServerId server) const {
+  std::array<std::string, 4> texts;
+  std::array<sql::Constant, 4> constants;
+  std::size_t count = 0;
+  const auto add = [&](std::string_view name, bool variable, const std::string& number) {
+    // Each with the metadata of what it stands for (tried on MySQL 9.7.4 and MariaDB 10.11.19).
+    texts.at(count) = "CAST(" + padded(number) + " AS SIGNED)";
+    if (variable)
+      texts.at(count) = dialect.mariadb ? "NULLIF(" + number + "|0,-1)" : "NULLIF(CAST(" + padded(number) + " AS UNSIGNED),-1)";
+    // Its warning is part of the answer.
+    if (name == "found_rows" && !dialect.mariadb && dialect.version >= 80'017)
+      texts.at(count) = "COALESCE(" + texts.at(count) + ",FOUND_ROWS())";
+    constants.at(count) = {name, variable, texts.at(count)};
+    ++count;
+  };
+  if ((use & sql::previous_found_rows) != 0 && !found_rows_at_ && !found_rows_.empty())
+    add("found_rows", false, found_rows_);
+  if ((use & sql::previous_row_count) != 0 && !row_count_.empty() && row_count_at_ != server)
+    add("row_count", false, row_count_);
+  if ((use & sql::previous_conditions) != 0 && !conditions_at_) {
+    add("warning_count", true, std::to_string(conditions_count_));
+    add("error_count", true, std::to_string(errors_count_));
+  }
+  if (count == 0) return std::nullopt;
+  return sql::with_constants(text, dialect, std::span{constants}.first(count), true);
+}
+
+std::optional<ShowConditions> parse_show_conditions(std::string_view text, const sql::Dialect& dialect) {
+  sql::Lexer lexer{text, dialect};
+  const auto is = [](const sql::Token& token, std::string_view word) {
+    return token.kind == sql::TokenKind::word && sql::same(token.text, word);
+  };
+  const auto number = [](const sql::Token& token, std::uint64_t& out) {
+    const auto* const end = token.text.data() + token.text.size();
+    return token.kind == sql::TokenKind::number && std::from_chars(token.text.data(), end, out).ptr == end;
+  };
+  if (!is(lexer.next(), "show")) return std::nullopt;
+  ShowConditions show;
+  sql::Token token = lexer.next();
+  if (is(token, "count")) {
+    show.count = true;
+    if (!lexer.next().is('(') || !lexer.next().is('*') || !lexer.next().is(')')) return std::nullopt;
+    token = lexer.next();
+  }
+  show.errors_only = is(token, "errors");
+  if (!show.errors_only && !is(token, "warnings")) return std::nullopt;
+  token = lexer.next();
+  if (is(token, "limit") && !show.count) {
+    if (!number(token = lexer.next(), show.most)) return std::nullopt;
+    token = lexer.next();
+    const bool comma = token.is(',');
+    if (comma || is(token, "offset")) {
+      if (!number(token = lexer.next(), show.offset)) return std::nullopt;
+      if (comma) std::swap(show.offset, show.most);
+      token = lexer.next();
+    }
+  }
+  while (token.is(';')) token = lexer.next();
+  if (token.kind != sql::TokenKind::end) return std::nullopt;
+  return show;
+}
+
+}  // namespace wye::session

@@ -1,0 +1,112 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/protocol/wire.h"
+#include "proxy/sql/facts.h"
+#include "replication/topology/topology.h"
+
+namespace wye::session {
+
+/// What a session's previous statements left behind, and where it is: on the connection that ran them, or here, once it
+/// was read back because that connection serves another session, or because another server's statement asks for it
+/// (routing.md 1, "Values of the previous statement"). Pure. One owner.
+class PreviousValues {
+ public:
+  using ServerId = topology::ServerId;
+  using Rows = std::vector<std::vector<std::string>>;
+  /// An answer of SHOW WARNINGS: payloads, as the server sent them.
+  struct Conditions {
+    std::vector<protocol::Bytes> definitions, rows;
+    std::vector<bool> is_error;  // of each row
+  };
+
+  /// A statement of the client's is over.
+  struct Ran {
+    ServerId server = 0;
+    bool primary = false;
+    bool failed = false;
+    bool result_set = false;
+    std::uint64_t affected_rows = 0, insert_id = 0;  // of its OK
+    unsigned warnings = 0;
+  };
+  void ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);
+
+  /// Must the session's connection to `server` be asked before it serves another session?
+  bool lives_on(ServerId server, bool primary) const;
+  /// The connection to ask before a statement that uses these values (sql::PreviousUse) can run on `server`.
+  std::optional<ServerId> elsewhere(std::uint8_t use, ServerId server) const;
+  /// The server where all of these are, for a statement that does nothing but read them.
+  std::optional<ServerId> common_place(std::uint8_t use) const;
+
+  /// What to ask there, in this order; each is a COM_QUERY. `conditions_first`: MySQL's SELECT takes the conditions
+  /// away, MariaDB's SHOW changes FOUND_ROWS().
+  std::string_view numbers(ServerId server) const {
+    return found_rows_at_ == server ? "SELECT FOUND_ROWS(),LAST_INSERT_ID()" : "SELECT 0,LAST_INSERT_ID()";
+  }
+  /// The question leaves a warning behind: MySQL's FOUND_ROWS() is deprecated.
+  bool numbers_warn(ServerId server) const { return found_rows_at_ == server; }
+  static constexpr std::string_view conditions = "SHOW WARNINGS";
+  /// Takes the conditions away, also on MariaDB, where statements without a table leave them.
+  static constexpr std::string_view clear = "SELECT 1 FROM (SELECT 1) d";
+  bool has_conditions(ServerId server) const { return conditions_at_ == server && conditions_count_ > 0; }
+  /// False: not what was asked for; nothing is known better than before.
+  bool numbers_answered(ServerId server, bool primary, const Rows& rows);
+  void conditions_answered(ServerId server, Conditions told);
+  /// The statement ended with an error of wye's own; no server knows of it.
+  void failed_here(const base::Error& error);
+  /// COM_STMT_PREPARE, on MySQL.
+  void conditions_cleared() {
+    conditions_at_.reset();
+    stored_.reset();
+    own_error_.reset();
+    conditions_count_ = errors_count_ = 0;
+  }
+  /// SQL that makes a connection's conditions those of this session: SIGNAL, which fails with that error. Empty: none.
+  std::string own_error_sql(bool no_backslash_escapes) const;
+  bool conditions_at(ServerId server) const { return conditions_at_ == server; }
+  unsigned conditions_count() const { return conditions_count_; }
+  /// The connection is gone, and what only it knew.
+  void lost(ServerId server, bool primary);
+  /// Another session gets it.
+  void given_away(ServerId server) {
+    if (row_count_at_ == server) row_count_at_.reset();
+    if (conditions_at_ == server) conditions_at_.reset();  // there were none
+  }
+  void reset() { *this = {}; }
+
+  /// The text with the values that `server` does not know in place of the functions; absent: it needs none of these.
+  std::optional<std::string> substituted(std::string_view text, const sql::Dialect& dialect, std::uint8_t use,
+                                         ServerId server) const;
+  /// LAST_INSERT_ID() where it is known; a connection to the primary with another one is told.
+  const std::optional<std::string>& insert_id() const { return insert_id_; }
+  /// SHOW WARNINGS and its kind were answered by a connection that is gone: what it said.
+  const std::optional<Conditions>& stored_conditions() const { return stored_; }
+  const std::optional<ServerId>& last_server() const { return last_; }
+
+ private:
+  std::optional<ServerId> last_;               // where the previous statement ran
+  std::optional<ServerId> found_rows_at_;      // absent: found_rows_
+  std::string found_rows_;                     // empty: nothing has set it
+  std::string row_count_;                      // the answer said it
+  std::optional<ServerId> row_count_at_;       // who says it, too
+  std::optional<std::string> insert_id_{"0"};  // absent: on the connection to the primary
+  std::optional<ServerId> conditions_at_;      // absent: stored_
+  unsigned conditions_count_ = 0, errors_count_ = 0;
+  std::optional<Conditions> stored_;
+  std::optional<base::Error> own_error_;
+};
+
+/// SHOW WARNINGS or SHOW ERRORS [LIMIT [offset,] most], SHOW COUNT(*) WARNINGS or ERRORS.
+struct ShowConditions {
+  bool errors_only = false, count = false;
+  std::uint64_t offset = 0, most = UINT64_MAX;
+};
+/// Absent: another statement.
+std::optional<ShowConditions> parse_show_conditions(std::string_view text, const sql::Dialect& dialect);
+
+}  // namespace wye::session

@@ -1,0 +1,68 @@
+#include "proxy/sql/previous.h"
+
+#include "proxy/sql/ascii.h"
+#include "proxy/sql/lexer.h"
+
+namespace wye::sql {
+namespace {
+
+std::uint8_t of_word(std::string_view word) {
+  if (same(word, "found_rows")) return previous_found_rows;
+  if (same(word, "row_count")) return previous_row_count;
+  if (same(word, "last_insert_id") || same(word, "identity")) return previous_insert_id;
+  if (same(word, "warning_count") || same(word, "error_count")) return previous_conditions;
+  if (same(word, "warnings") || same(word, "errors") || same(word, "diagnostics")) return previous_diagnostics;
+  return previous_none;
+}
+
+bool ends(const Token& token) {
+  return token.kind == TokenKind::end || token.kind == TokenKind::unterminated || token.kind == TokenKind::uncertain;
+}
+
+/// INSERT ... SELECT and CREATE TABLE ... SELECT count what they select, INSERT ... VALUES does not.
+bool selects(std::string_view text, const Dialect& dialect) {
+  Lexer lexer{text, dialect};
+  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+    if (token.kind == TokenKind::word && same(token.text, "select")) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::uint8_t previous_use(std::string_view text, const Dialect& dialect) {
+  std::uint8_t use = previous_none;
+  Lexer lexer{text, dialect};
+  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+    if (token.is_name()) use = static_cast<std::uint8_t>(use | of_word(token.text));
+  }
+  return use;
+}
+
+bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect) {
+  switch (facts.kind) {
+    case Kind::begin:
+    case Kind::commit:
+    case Kind::rollback:
+    case Kind::savepoint:
+    case Kind::set:
+    case Kind::use:
+    case Kind::empty:
+      return facts.several;
+    case Kind::read:
+      if (facts.has(fx_previous_result) && !facts.several && same(facts.verb, "show")) return false;  // SHOW WARNINGS
+      if (same(facts.verb, "explain") || same(facts.verb, "help") || same(facts.verb, "checksum"))
+        return facts.several || (dialect.mariadb && same(facts.verb, "explain"));
+      return true;
+    default:
+      break;
+  }
+  if (facts.several || facts.has(fx_stored_function)) return true;
+  if (same(facts.verb, "insert") || same(facts.verb, "replace") || same(facts.verb, "create"))
+    return selects(text, dialect);
+  if (same(facts.verb, "update") || same(facts.verb, "do")) return !dialect.mariadb;
+  const bool runs_others = same(facts.verb, "call") || same(facts.verb, "execute") || same(facts.verb, "with");
+  return runs_others || facts.kind == Kind::unknown;
+}
+
+}  // namespace wye::sql

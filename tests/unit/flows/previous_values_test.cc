@@ -1,0 +1,117 @@
+#include "proxy/session/flows/previous_values.h"
+
+#include "proxy/sql/previous.h"
+#include "tests/unit/catch.h"
+
+namespace wye::session {
+namespace {
+
+constexpr topology::ServerId primary = 0, replica = 1;
+
+struct Session {
+  PreviousValues values;
+  sql::Dialect dialect;
+
+  void runs(const char* text, topology::ServerId server, PreviousValues::Ran ran = {}) {
+    ran.server = server;
+    ran.primary = server == primary;
+    values.ran(ran, sql::classify(text, dialect), text, dialect);
+  }
+  void reads(const char* text, topology::ServerId server) { runs(text, server, {0, false, false, true, 0, 0, 0}); }
+  std::string text(const char* text, topology::ServerId server) const {
+    const auto out = values.substituted(text, dialect, sql::previous_use(text, dialect), server);
+    return out ? *out : text;
+  }
+};
+
+TEST_CASE("a write after a read on a replica gets the values of that read") {
+  Session s;
+  s.reads("SELECT * FROM t", replica);
+  CHECK(s.values.elsewhere(sql::previous_found_rows, primary) == replica);
+  CHECK_FALSE(s.values.elsewhere(sql::previous_found_rows, replica));
+  CHECK(s.text("INSERT INTO u VALUES (ROW_COUNT())", primary) ==
+        "INSERT INTO u VALUES (CAST('-00000000000000000001' AS SIGNED))");
+  CHECK(s.text("SELECT ROW_COUNT()", replica) == "SELECT ROW_COUNT()");  // it knows itself
+  CHECK_FALSE(s.values.numbers_answered(replica, false, {{"nonsense", "0"}}));
+  REQUIRE(s.values.numbers_answered(replica, false, {{"7", "0"}}));
+  CHECK_FALSE(s.values.elsewhere(sql::previous_found_rows, primary));
+  CHECK(s.text("INSERT INTO u VALUES (FOUND_ROWS())", primary) ==
+        "INSERT INTO u VALUES (COALESCE(CAST('000000000000000000007' AS SIGNED),FOUND_ROWS()))");  // for its warning
+  s.dialect.version = 50700;
+  CHECK(s.text("INSERT INTO u VALUES (FOUND_ROWS())", primary) ==
+        "INSERT INTO u VALUES (CAST('000000000000000000007' AS SIGNED))");
+}
+
+TEST_CASE("FOUND_ROWS() outlives statements that do not set it, on the server that has it") {
+  Session s;
+  s.reads("SELECT * FROM t", replica);
+  s.runs("DELETE FROM t", primary, {0, false, false, false, 3, 0, 0});
+  CHECK(s.values.common_place(sql::previous_found_rows) == replica);
+  CHECK(s.values.common_place(sql::previous_row_count) == primary);
+  s.runs("SELECT nope", primary, {0, false, true, false, 0, 0, 0});
+  CHECK(s.values.common_place(sql::previous_found_rows) == replica);
+  s.reads("SELECT 1", primary);
+  CHECK(s.values.common_place(sql::previous_found_rows) == primary);
+}
+
+TEST_CASE("an insert id is asked for where the answer's number need not be the function's") {
+  Session s;
+  CHECK(s.values.insert_id() == "0");
+  s.reads("SELECT * FROM t", primary);
+  s.runs("CREATE TABLE t (n INT)", primary);
+  CHECK(s.values.insert_id() == "0");
+  s.runs("INSERT INTO t VALUES (1)", primary, {0, false, false, false, 1, 100, 0});
+  CHECK_FALSE(s.values.insert_id());
+  CHECK(s.values.lives_on(primary, true));
+  CHECK_FALSE(s.values.lives_on(replica, false));
+  REQUIRE(s.values.numbers_answered(primary, true, {{"1", std::string("\0" "7\0" "7", 4)}}));  // UTF-16
+  CHECK(s.values.insert_id() == "77");
+}
+
+TEST_CASE("conditions are told from what was stored once the connection is another session's") {
+  Session s;
+  s.runs("INSERT IGNORE INTO t VALUES ('x')", primary, {0, false, false, false, 1, 0, 2});
+  CHECK(s.values.has_conditions(primary));
+  CHECK(s.values.common_place(sql::previous_diagnostics) == primary);
+  s.values.conditions_answered(primary, {{{1}}, {{2}, {3}}, {false, true}});
+  CHECK_FALSE(s.values.has_conditions(primary));
+  REQUIRE(s.values.stored_conditions());
+  CHECK(s.text("SELECT @@error_count, @@warning_count", replica) ==
+        "SELECT NULLIF(CAST('000000000000000000001' AS UNSIGNED),-1) AS `@@error_count`, "
+        "NULLIF(CAST('000000000000000000002' AS UNSIGNED),-1) AS `@@warning_count`");
+  s.runs("SHOW WARNINGS", primary);
+  CHECK(s.values.stored_conditions());  // as often as the client asks
+  s.runs("SELECT 1", primary, {0, true, false, true, 0, 0, 0});
+  CHECK_FALSE(s.values.stored_conditions());
+}
+
+TEST_CASE("MariaDB keeps the conditions over statements without tables") {
+  Session s;
+  s.dialect.mariadb = true;
+  s.runs("SELECT nope", primary, {0, false, true, false, 0, 0, 0});
+  s.reads("SELECT 1", replica);
+  s.runs("SET @a = 1", primary);
+  CHECK(s.values.common_place(sql::previous_diagnostics) == primary);
+  CHECK(s.values.has_conditions(primary));
+  s.reads("SELECT * FROM t", replica);
+  CHECK_FALSE(s.values.has_conditions(primary));
+}
+
+TEST_CASE("SHOW WARNINGS and its kind, as the servers spell it") {
+  const auto parse = [](const char* text) { return parse_show_conditions(text, sql::Dialect{}); };
+  REQUIRE(parse("show warnings;"));
+  CHECK_FALSE(parse("SHOW WARNINGS")->errors_only);
+  CHECK(parse("SHOW ERRORS")->errors_only);
+  CHECK(parse("SHOW COUNT(*) ERRORS")->count);
+  CHECK(parse("SHOW WARNINGS LIMIT 2")->most == 2);
+  CHECK(parse("SHOW WARNINGS LIMIT 3, 2")->offset == 3);
+  CHECK(parse("SHOW WARNINGS LIMIT 2 OFFSET 3")->offset == 3);
+  CHECK(parse("SHOW WARNINGS LIMIT 2 OFFSET 3")->most == 2);
+  for (const char* text : {"SHOW TABLES", "SHOW WARNINGS; SELECT 1", "GET DIAGNOSTICS @n = NUMBER", "SHOW COUNT(*)"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse(text));
+  }
+}
+
+}  // namespace
+}  // namespace wye::session
