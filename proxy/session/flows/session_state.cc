@@ -251,8 +251,8 @@ void SessionState::set_schema(std::string_view name) {
   schema_forgotten_ = false;
   if (schema == name) return;
   // The collation that SET CHARACTER SET took from the one before has no name here.
-  const auto collation = variables_.find("collation_connection");
-  if (collation != variables_.end() && collation->second == collation_of_schema) pin(Pin::untracked_setting);
+  const auto of_connection = variables_.find("collation_connection");
+  if (of_connection != variables_.end() && of_connection->second == collation_of_schema) pin(Pin::untracked_setting);
   schema = std::string(name);
   ++version_;
 }
@@ -346,10 +346,10 @@ std::string SessionState::names() const {
   std::string sql = "NAMES " + quoted(names_charset_, false);
   if (names_collation_.starts_with(names_charset_ + "_")) sql += " COLLATE " + quoted(names_collation_, false);
   const std::string& charset = variables_.find("character_set_connection")->second;
-  const std::string& collation = variables_.find("collation_connection")->second;
-  if (charset == names_charset_ && collation == names_collation_) return sql;
+  const std::string& own_collation = variables_.find("collation_connection")->second;
+  if (charset == names_charset_ && own_collation == names_collation_) return sql;
   sql += ", " + assignment("character_set_connection", charset, false);
-  return collation.empty() ? sql : sql + ", " + assignment("collation_connection", collation, false);
+  return own_collation.empty() ? sql : sql + ", " + assignment("collation_connection", own_collation, false);
 }
 
 std::string SessionState::difference(ConnectionState& connection, const topology::Defaults* defaults) const {
@@ -359,7 +359,12 @@ std::string SessionState::difference(ConnectionState& connection, const topology
   const bool raw = mode != nullptr && mode->find("NO_BACKSLASH_ESCAPES") != std::string::npos;
   std::vector<std::pair<std::string_view, std::string_view>> there_now;
   const std::string names = this->names();
+  // Another session's SET NAMES leaves a collation for the results that no variable shows.
+  const bool foreign = connection.version != 0 && (connection.version >> 32) != (version_ >> 32);
+  const bool has_names = std::any_of(std::begin(set_by_names), std::end(set_by_names),
+                                     [&](std::string_view variable) { return variables_.contains(variable); });
   const bool other_names =
+      (foreign && has_names) ||
       std::any_of(std::begin(set_by_names), std::end(set_by_names),
                   [&](std::string_view variable) { return !same_in(variables_, connection.variables, variable); });
   if (!names.empty() && other_names) {
