@@ -27,7 +27,10 @@ class Client:
         return self.connection.query(sql)
 
     def ask(self, sql):
-        return self.query(sql).rows[0][0]
+        rows = self.query(sql).rows
+        if not rows:
+            raise AssertionError(f'session {self.number}: {sql} has no row')
+        return rows[0][0]
 
     def expect(self, sql, value):
         seen = self.ask(sql)

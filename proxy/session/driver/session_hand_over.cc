@@ -11,6 +11,12 @@
 // the previous statement left on it are read back before (routing.md 1).
 namespace wye::session {
 
+namespace {
+
+constexpr std::size_t most_prepared = 200;  // statements that a connection takes along to the next session
+
+}  // namespace
+
 /// Nothing of the session lives there that no value stands for.
 bool Session::may_hand_over(const pool::Backend& backend) const {
   const bool primary = is_primary(backend.key().server);
@@ -135,6 +141,13 @@ void Session::recall_lost(topology::ServerId from) {
 
 void Session::give_away(topology::ServerId from) {
   auto* backend = held(from);
+  // Whoever needs one of them again prepares it again: the server's memory, and its max_prepared_stmt_count, are bounded.
+  auto& prepared = backend->state().prepared;
+  while (prepared.size() > most_prepared) {
+    const auto oldest = std::min_element(prepared.begin(), prepared.end(),
+                                         [](const auto& a, const auto& b) { return a.first < b.first; });
+    close_there(*backend, oldest->first);
+  }
   held_.erase(std::find(held_.begin(), held_.end(), backend));
   if (is_primary(from)) backend->state().insert_id = previous_.insert_id();
   previous_.given_away(from);
@@ -200,6 +213,7 @@ bool Session::recall_for(topology::ServerId server) {
   }
   if (facts_.why == sql::Why::ddl) return false;
   const bool prepared = command_[4] == com_stmt_execute;
+  if (prepared && opens_cursor()) return false;  // a stand-in would be gone before its FETCH
   const auto text = previous_.substituted(prepared ? std::string_view{statement_->text} : command_text(), dialect(),
                                           previous_use_, server);
   previous_use_ = sql::previous_none;

@@ -248,10 +248,14 @@ void Session::finish(bool failed) {
 void Session::note_previous(bool failed) {
   const std::uint8_t command = command_[4];
   const bool statement = command == com_query || command == com_stmt_execute || command == com_stmt_bulk_execute ||
-                         command == com_init_db || (command == com_stmt_prepare && failed);
+                         command == com_init_db ||
+                         (failed && (command == com_stmt_prepare || command == com_stmt_fetch));
   if (own_error_) return;
-  if (command == com_stmt_prepare && !failed && context_.topology->flavour == topology::Flavour::mysql)
-    return previous_.conditions_cleared();
+  if (command == com_stmt_prepare && !failed) {
+    const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
+    if (mysql || facts_.has(sql::fx_mentions_table)) previous_.conditions_cleared();
+    return;
+  }
   if (!statement) return;
   ran_.server = server_;
   ran_.primary = is_primary(server_);

@@ -77,8 +77,9 @@ std::string padded(const std::string& number) {
 
 void PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect) {
   last_ = ran.server;
-  const bool shows_conditions = !facts.several && facts.has(sql::fx_previous_result) &&
-                                (sql::same(facts.verb, "show") || sql::same(facts.verb, "get"));
+  const bool get = sql::same(facts.verb, "get") && !ran.failed && ran.warnings == 0;
+  const bool shows_conditions =
+      !facts.several && facts.has(sql::fx_previous_result) && (sql::same(facts.verb, "show") || get);
   if (found_rows_at_ != ran.server && !ran.failed && sql::sets_found_rows(text, facts, dialect))
     found_rows_at_ = ran.server;
   row_count_ = ran.failed || ran.result_set ? "-1" : std::to_string(ran.affected_rows);
@@ -170,8 +171,10 @@ std::optional<std::string> PreviousValues::substituted(std::string_view text, co
     constants.at(count) = {name, variable, texts.at(count)};
     ++count;
   };
-  if ((use & sql::previous_found_rows) != 0 && !found_rows_at_ && !found_rows_.empty())
-    add("found_rows", false, found_rows_);
+  // What a new session's says was tried on both.
+  const std::string fresh = dialect.mariadb ? "1" : "0";
+  if ((use & sql::previous_found_rows) != 0 && !found_rows_at_)
+    add("found_rows", false, found_rows_.empty() ? fresh : found_rows_);
   if ((use & sql::previous_row_count) != 0 && !row_count_.empty() && row_count_at_ != server)
     add("row_count", false, row_count_);
   if ((use & sql::previous_conditions) != 0 && !conditions_at_) {
