@@ -5,6 +5,7 @@
 import random
 import sys
 import threading
+import traceback
 
 import raw
 from both_ways import Tally, fresh_schema
@@ -90,6 +91,14 @@ class Client:
             pass
         self.expect('SHOW COUNT(*) ERRORS', '1')
 
+    def reset(self):
+        socket = raw.of(self.connection)
+        socket.send(raw.frame(b'\x1f'))
+        if socket.packet()[1][0] != 0:
+            raise AssertionError(f'session {self.number}: COM_RESET_CONNECTION was refused')
+        self.mode, self.zone, self.names, self.insert_id = None, None, None, '0'
+        self.query('SET SESSION group_concat_max_len = %d' % (1000 + self.number))
+
     def is_itself(self):
         self.expect('SELECT DATABASE()', self.schema)
         self.expect('SELECT @@session.group_concat_max_len FROM one.balance', str(1000 + self.number))
@@ -103,7 +112,7 @@ class Client:
 
     def step(self):
         self.rng.choice([self.use, self.set_mode, self.set_zone, self.set_names, self.insert, self.insert_and_read, self.transaction,
-                         self.rows, self.counts, self.warns, self.fails, self.is_itself, self.is_itself])()
+                         self.rows, self.counts, self.warns, self.reset, self.fails, self.is_itself, self.is_itself])()
 
 
 def connections(box, *states):
@@ -124,7 +133,7 @@ def nobody_can_tell(box):
             for _ in range(60):
                 share[random.randrange(len(share))].step()
         except Exception as error:
-            trouble.append(f'{type(error).__name__}: {error}')
+            trouble.append(f'{type(error).__name__}: {error}\n{traceback.format_exc()}')
 
     threads = [threading.Thread(target=work, args=(clients[i::3],)) for i in range(3)]
     before = raw.metrics(box).get('wye_hand_overs_total', 0)

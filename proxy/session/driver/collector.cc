@@ -2,6 +2,7 @@
 
 #include <utility>
 
+
 #include "proxy/protocol/wire.h"
 
 namespace wye::session {
@@ -37,15 +38,15 @@ void RowCollector::on_raw(base::ByteView frames) {
 void RowCollector::on_packet(protocol::Part part, std::uint8_t, base::ByteView payload,
                              const protocol::ResponseTracker&) {
   if (part != protocol::Part::column_count) return;
+  frames_.clear();  // of an answer before
   protocol::Reader in{payload};
   columns_ = in.lenenc();
 }
 
 void RowCollector::on_end(const protocol::ResponseTracker& tracker) {
-  const base::Bytes frames = std::exchange(frames_, {});
   if (std::exchange(too_big_, false) || tracker.failed()) return done_(nullptr);
   Rows rows;
-  base::ByteView rest = frames;
+  base::ByteView rest = frames_;
   for (std::uint64_t i = 0;; ++i) {
     const auto framed = protocol::next_packet(rest, most);
     const auto* packet = std::get_if<protocol::Packet>(&framed);

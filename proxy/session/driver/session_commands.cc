@@ -319,6 +319,7 @@ void Session::use_before_reset(pool::Backend& backend) {
     backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, session_.schema));
     backend.orphan(ahead_);
   }
+  backend.state().insert_id = previous_.insert_id();  // the reset makes it so
   session_.adopt(backend.state());
 }
 

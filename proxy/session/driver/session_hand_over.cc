@@ -22,7 +22,7 @@ bool Session::may_hand_over(const pool::Backend& backend) const {
   const bool primary = is_primary(backend.key().server);
   if (context_.config.pool.hand_over == "never" || !backend.idle() || !backend.tracks()) return false;
   if (passed_on_ != nullptr || backend.key().to_replica == primary) return false;
-  if (context_.loop.now() < kill_in_flight_until_) return false;
+  if (context_.loop.now() < kill_in_flight_until_ || (primary && values_unknown_)) return false;
   if (broken_transaction_ || prepared_.ties_to(backend.key().server)) return false;
   if (session_.in_transaction()) {
     if (primary && transaction_beside_) return false;
