@@ -68,7 +68,8 @@ inline constexpr Metric consistency_waits{"wye_consistency_waits_total", Type::c
 inline constexpr Metric consistency_wait{"wye_consistency_wait_seconds", Type::histogram,
                                          "Time that reads waited for the replica to catch up", "server"};
 inline constexpr Metric hand_overs{"wye_hand_overs_total", Type::counter,
-                                   "Server connections that sessions gave up between statements, for other sessions", ""};
+                                   "Server connections that sessions gave up between statements, for other sessions",
+                                   ""};
 inline constexpr Metric held_statements{"wye_held_statements", Type::gauge, "Statements that wait for a primary now",
                                         ""};
 inline constexpr Metric log_dropped{"wye_log_lines_dropped_total", Type::counter,

@@ -51,7 +51,7 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
       return facts.several;
     case Kind::read:
       if (facts.has(fx_previous_result) && !facts.several && same(facts.verb, "show")) return false;  // SHOW WARNINGS
-      if (same(facts.verb, "get")) return false;  // DIAGNOSTICS
+      if (same(facts.verb, "get")) return false;                                                      // DIAGNOSTICS
       if (same(facts.verb, "explain") || same(facts.verb, "help") || same(facts.verb, "checksum"))
         return facts.several || (dialect.mariadb && same(facts.verb, "explain"));
       return true;

@@ -262,6 +262,8 @@ def memory_of(pid):
             if 'r' not in access or '[v' in line:
                 continue
             start, end = (int(part, 16) for part in where.split('-'))
+            if end - start > 1 << 30:
+                continue  # a sanitizer's shadow
             try:
                 memory.seek(start)
                 yield memory.read(end - start)

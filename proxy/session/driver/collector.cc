@@ -2,7 +2,6 @@
 
 #include <utility>
 
-
 #include "proxy/protocol/wire.h"
 
 namespace wye::session {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "proxy/session/driver/account_lookup.h"
-#include "proxy/session/driver/context.h"
 #include "proxy/session/driver/collector.h"
+#include "proxy/session/driver/context.h"
 #include "proxy/session/driver/states.h"
 #include "proxy/session/flows/answer.h"
 #include "proxy/session/flows/infile.h"
@@ -314,9 +314,9 @@ class Session final : public net::StreamOwner,
   base::TimePoint started_, sent_;
   std::uint8_t previous_use_ = 0;  // sql::PreviousUse: what it reads of the statement before
   bool reads_conditions_ = false;
-  bool own_error_ = false;  // its answer is an error of wye's own
-  PreviousValues::Ran ran_;        // what its answer has said so far
-  bool whole_ = false;             // command_ is all of it: it can run again
+  bool own_error_ = false;   // its answer is an error of wye's own
+  PreviousValues::Ran ran_;  // what its answer has said so far
+  bool whole_ = false;       // command_ is all of it: it can run again
   bool to_primary_ = false;  // no routing: the command belongs to the primary
   bool dispatching_ = false;
   std::optional<base::TimePoint> hold_until_, acquire_until_;

@@ -141,7 +141,8 @@ void Session::recall_lost(topology::ServerId from) {
 
 void Session::give_away(topology::ServerId from) {
   auto* backend = held(from);
-  // Whoever needs one of them again prepares it again: the server's memory, and its max_prepared_stmt_count, are bounded.
+  // Whoever needs one of them again prepares it again: the server's memory, and its max_prepared_stmt_count, are
+  // bounded.
   auto& prepared = backend->state().prepared;
   while (prepared.size() > most_prepared) {
     const auto oldest = std::min_element(prepared.begin(), prepared.end(),

@@ -54,8 +54,7 @@ void Session::execute() {
     facts_.replica_ok = false;  // a cursor stays where it is opened: FETCH goes to the primary
     statement_->cursor = true;
   }
-  if ((facts_.effects & (sql::fx_previous_result | sql::fx_last_insert_id)) != 0)
-    note_previous_use(statement_->text);
+  if ((facts_.effects & (sql::fx_previous_result | sql::fx_last_insert_id)) != 0) note_previous_use(statement_->text);
   expect_ = protocol::Expect::query;
   if (statement_->lost) {
     fail(*statement_->lost);

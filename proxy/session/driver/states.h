@@ -89,6 +89,13 @@ struct KillTarget {
   std::optional<std::uint32_t> primary_thread;
 };
 /// Why the answer that is coming must not reach the client: the statement runs again.
-enum class Spoiled : std::uint8_t { no, read_only_replica, leaving_replica, replay_failed, expired_on_replica, kill_of_own };
+enum class Spoiled : std::uint8_t {
+  no,
+  read_only_replica,
+  leaving_replica,
+  replay_failed,
+  expired_on_replica,
+  kill_of_own
+};
 
 }  // namespace wye::session

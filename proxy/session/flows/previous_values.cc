@@ -105,8 +105,9 @@ void PreviousValues::failed_here(const base::Error& error) {
 std::string PreviousValues::own_error_sql(bool no_backslash_escapes) const {
   constexpr std::size_t longest = 128;  // of a MESSAGE_TEXT
   if (!own_error_ || own_error_->message.size() > longest) return {};
-  return "SIGNAL SQLSTATE '" + std::string(own_error_->state) + "' SET MYSQL_ERRNO=" +
-         std::to_string(own_error_->code) + ",MESSAGE_TEXT=" + quoted(own_error_->message, no_backslash_escapes);
+  return "SIGNAL SQLSTATE '" + std::string(own_error_->state) +
+         "' SET MYSQL_ERRNO=" + std::to_string(own_error_->code) +
+         ",MESSAGE_TEXT=" + quoted(own_error_->message, no_backslash_escapes);
 }
 
 bool PreviousValues::lives_on(ServerId server, bool primary) const {
@@ -164,7 +165,8 @@ std::optional<std::string> PreviousValues::substituted(std::string_view text, co
     // Each with the metadata of what it stands for (tried on MySQL 9.7.4 and MariaDB 10.11.19).
     texts.at(count) = "CAST(" + padded(number) + " AS SIGNED)";
     if (variable)
-      texts.at(count) = dialect.mariadb ? "NULLIF(" + number + "|0,-1)" : "NULLIF(CAST(" + padded(number) + " AS UNSIGNED),-1)";
+      texts.at(count) =
+          dialect.mariadb ? "NULLIF(" + number + "|0,-1)" : "NULLIF(CAST(" + padded(number) + " AS UNSIGNED),-1)";
     // Its warning is part of the answer.
     if (name == "found_rows" && !dialect.mariadb && dialect.version >= 80'017)
       texts.at(count) = "COALESCE(" + texts.at(count) + ",FOUND_ROWS())";

@@ -64,7 +64,11 @@ TEST_CASE("an insert id is asked for where the answer's number need not be the f
   CHECK_FALSE(s.values.insert_id());
   CHECK(s.values.lives_on(primary, true));
   CHECK_FALSE(s.values.lives_on(replica, false));
-  REQUIRE(s.values.numbers_answered(primary, true, {{"1", std::string("\0" "7\0" "7", 4)}}));  // UTF-16
+  REQUIRE(s.values.numbers_answered(primary, true,
+                                    {{"1", std::string("\0"
+                                                       "7\0"
+                                                       "7",
+                                                       4)}}));  // UTF-16
   CHECK(s.values.insert_id() == "77");
 }
 

@@ -19,8 +19,7 @@ TEST_CASE("functions and variables of the session give way to constants, columns
       {"SELECT FOUND_ROWS()", "SELECT 5 AS `FOUND_ROWS()`"},
       {"SELECT found_rows( ) AS n, 1", "SELECT 5 AS n, 1"},
       {"SELECT @@warning_count", "SELECT 3 AS `@@warning_count`"},
-      {"SELECT @@session.warning_count, @@LOCAL.Warning_Count w",
-       "SELECT 3 AS `@@session.warning_count`, 3 w"},
+      {"SELECT @@session.warning_count, @@LOCAL.Warning_Count w", "SELECT 3 AS `@@session.warning_count`, 3 w"},
       {"INSERT INTO t VALUES (FOUND_ROWS(), @@warning_count)", "INSERT INTO t VALUES (5, 3)"},
       {"SET @a = @@warning_count + FOUND_ROWS()", "SET @a = 3 + 5"},
       {"SELECT a FROM t WHERE b = FOUND_ROWS() LIMIT 1", "SELECT a FROM t WHERE b = 5 LIMIT 1"},
@@ -32,9 +31,10 @@ TEST_CASE("functions and variables of the session give way to constants, columns
 }
 
 TEST_CASE("what only looks like them stays") {
-  for (const char* text : {"SELECT FOUND_ROWS(1)", "SELECT t.found_rows()", "SELECT found_rows FROM t", "SELECT '@@warning_count'",
-                           "SELECT @@global.warning_count", "SET @@session.warning_count = 1", "SELECT @warning_count",
-                           "SELECT `FOUND_ROWS`()", "SELECT 1 -- FOUND_ROWS()"}) {
+  for (const char* text :
+       {"SELECT FOUND_ROWS(1)", "SELECT t.found_rows()", "SELECT found_rows FROM t", "SELECT '@@warning_count'",
+        "SELECT @@global.warning_count", "SET @@session.warning_count = 1", "SELECT @warning_count",
+        "SELECT `FOUND_ROWS`()", "SELECT 1 -- FOUND_ROWS()"}) {
     CAPTURE(text);
     CHECK(rewritten(text) == "(unchanged)");
   }
