@@ -174,7 +174,8 @@ void Session::send_conditions(pool::Backend& backend) {
   if (!reads_conditions_) return;
   auto& there = backend.state();
   const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
-  const bool others = there.conditions && !previous_.conditions_at(backend.key().server);
+  // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
+  const bool others = (there.conditions || ahead_left_ > 0) && !previous_.conditions_at(backend.key().server);
   if (own.empty() && !others) return;
   const std::string_view sql = own.empty() ? PreviousValues::clear : std::string_view{own};
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
