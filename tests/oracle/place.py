@@ -15,7 +15,7 @@ OPTIONS = {'log_bin_trust_function_creators': 'ON'}
 
 
 class Place:
-    def __init__(self, flavour, wye, slots, consistency, pool, hand_over):
+    def __init__(self, flavour, wye, slots, consistency, pool, hand_over='always'):
         config = {'routing': {'consistency': consistency}, 'replication': {'interval': '20ms'}, 'pool': {'max_per_server': pool, 'hand_over': hand_over},
                   'log': {'level': 'warning'}, 'workers': 1}
         self.flavour, self.consistency = flavour, consistency

@@ -209,6 +209,7 @@ class Session final : public net::StreamOwner,
   bool may_hand_over(const pool::Backend& backend) const;
   void hand_over_what_others_need();
   bool must_recall(topology::ServerId from);
+  bool gives_reluctantly(topology::ServerId from) const;
   void recall(topology::ServerId from, Recalling::Then then, bool give_away);
   void recalled(bool good);
   void recall_over();

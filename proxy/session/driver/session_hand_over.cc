@@ -33,7 +33,7 @@ bool Session::may_hand_over(const pool::Backend& backend) const {
 }
 
 bool Session::on_backend_wanted(pool::Backend& backend, bool reluctantly) {
-  if (!reluctantly && previous_.has_conditions(backend.key().server)) return false;
+  if (!reluctantly && gives_reluctantly(backend.key().server)) return false;
   const bool idle = std::holds_alternative<Idle>(state_) && upload_.complete() && !infile_.active() && !dispatching_;
   // Whoever waits for a connection himself must not keep another one from those who wait for that.
   const bool queues = std::holds_alternative<Acquiring>(state_) && context_.pool.waits(*this);
@@ -57,13 +57,18 @@ void Session::hand_over_what_others_need() {
   const auto all = held_;
   for (const auto* backend : all) {
     const auto id = backend->key().server;
-    // Conditions can be told later, but not in every way: GET DIAGNOSTICS, or within several statements.
     const bool need = context_.pool.wanted(id);
-    const bool may = need || ((always || long_idle) && !previous_.has_conditions(id));
+    const bool may = need || ((always || long_idle) && !gives_reluctantly(id));
     if (!may || !may_hand_over(*backend)) continue;
     if (must_recall(id)) return recall(id, Recalling::Then::idle, true);  // and then the others
     give_away(id);
   }
+}
+
+/// What is read back there can't be told in every way: conditions to GET DIAGNOSTICS or within several statements,
+/// MySQL's collation of the schema after a reset.
+bool Session::gives_reluctantly(topology::ServerId from) const {
+  return previous_.has_conditions(from) || (is_primary(from) && session_.schema_forgotten());
 }
 
 bool Session::must_recall(topology::ServerId from) {

@@ -135,6 +135,7 @@ class SessionState {
     if (pin_ == Pin::none) pin_ = why;
   }
   Pin pinned() const { return pin_; }
+  bool schema_forgotten() const { return schema_forgotten_ && !schema.empty(); }
   Keep kept() const { return pin_ != Pin::none || next_transaction_ ? Keep::pinned : keep_; }
   std::uint16_t status() const { return status_; }
   bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
