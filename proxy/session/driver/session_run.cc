@@ -264,7 +264,10 @@ void Session::note_previous(bool failed) {
   words.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   previous_.ran(ran_, facts_, statement_ != nullptr ? std::string_view{statement_->text} : command_text(), words);
   if (auto* backend = held(server_); backend != nullptr) {
-    if (previous_.conditions_at(server_)) backend->state().conditions = previous_.has_conditions(server_);
+    // On MariaDB many a statement without a table leaves an older error there: it counts until it is cleared.
+    auto& conditions = backend->state().conditions;
+    if (previous_.conditions_at(server_))
+      conditions = previous_.has_conditions(server_) || (words.mariadb && conditions);
     if (ran_.primary && !previous_.insert_id()) backend->state().insert_id.reset();
   }
 }
