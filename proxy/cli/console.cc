@@ -16,8 +16,8 @@ Row session_row(const session::Session::Row& r) {
   char seconds[32];
   std::snprintf(seconds, sizeof seconds, "%.3f", r.seconds);
   const auto text = [](const std::string& s) { return s.empty() ? protocol::Cell{} : protocol::Cell{s}; };
-  return {std::to_string(r.id), text(r.user),        r.client, text(r.schema),   r.state, text(r.server),
-          text(r.pinned_by),    text(r.transaction), seconds,  text(r.statement)};
+  return {std::to_string(r.id), text(r.user),        r.client, text(r.schema),    r.state,      text(r.server),
+          text(r.pinned_by),    text(r.transaction), seconds,  text(r.statement), text(r.keeps)};
 }
 
 /// Collects one answer from every worker; the last one hands the whole over, on the console's thread.
@@ -52,8 +52,8 @@ base::Status Console::listen() { return server_->listen(config_.admin.socket, co
 
 void Console::sessions(TableDone done) {
   auto gathering = std::make_shared<Gathering>();
-  gathering->table.columns = {"id",     "user",      "client",      "schema",  "state",
-                              "server", "pinned_by", "transaction", "seconds", "statement"};
+  gathering->table.columns = {"id",        "user",        "client",  "schema",    "state", "server",
+                              "pinned_by", "transaction", "seconds", "statement", "keeps"};
   gathering->left = workers_.size();
   gathering->done = std::move(done);
   for (auto& worker : workers_) {

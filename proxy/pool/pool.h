@@ -40,6 +40,7 @@ class Pool final : public BackendHolder {
   void cancel(BackendHolder& holder);
   /// Sessions wait for a connection to this server: who can do without theirs gives it back.
   bool wanted(topology::ServerId server) const;
+  bool anyone_waits() const { return !waiting_.empty(); }
   bool waits(const BackendHolder& holder) const;
   /// Gives a connection back. It must have no statement in flight and no transaction; it is reset before its next use,
   /// or closed if its server can't do that. `unchanged`: only wye's own SELECTs ran on it, so there is nothing to

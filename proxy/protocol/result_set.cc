@@ -34,6 +34,7 @@ void write_result(Bytes& out, std::uint8_t sequence, const Table& table, ResultS
     sequence = write_packet(out, sequence, payload);
     payload.clear();
   };
+  if (shape.optional_metadata) put_u8(payload, 1);  // RESULTSET_METADATA_FULL
   put_lenenc(payload, table.columns.size());
   send();
   for (const auto& column : table.columns) {

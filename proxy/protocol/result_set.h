@@ -20,6 +20,7 @@ struct ResultShape {
   bool deprecate_eof = false;
   bool session_track = false;
   std::uint16_t status = 0x0002;
+  bool optional_metadata = false;  // CLIENT_OPTIONAL_RESULTSET_METADATA: a byte says that definitions follow
 };
 
 /// Appends a whole text result set, all columns VARCHAR in utf8mb4, beginning with `sequence`.

@@ -38,8 +38,12 @@ void RowCollector::on_packet(protocol::Part part, std::uint8_t, base::ByteView p
                              const protocol::ResponseTracker&) {
   if (part != protocol::Part::column_count) return;
   frames_.clear();  // of an answer before
+  head_.assign(payload.begin(), payload.end());
+  // CLIENT_OPTIONAL_RESULTSET_METADATA: whether definitions follow stands before the count, which is one byte here.
   protocol::Reader in{payload};
+  const bool follow = payload.size() != 2 || in.u8() != 0;
   columns_ = in.lenenc();
+  definitions_ = follow ? columns_ : 0;
 }
 
 void RowCollector::on_end(const protocol::ResponseTracker& tracker) {
@@ -50,7 +54,8 @@ void RowCollector::on_end(const protocol::ResponseTracker& tracker) {
     const auto framed = protocol::next_packet(rest, most);
     const auto* packet = std::get_if<protocol::Packet>(&framed);
     if (packet == nullptr) break;
-    if (i >= columns_) rows.push_back(parse_row(packet->payload, columns_));  // the first ones are column definitions
+    if (i >= definitions_)
+      rows.push_back(parse_row(packet->payload, columns_));  // the first ones are column definitions
     rest = rest.subspan(packet->consumed);
   }
   done_(&rows);

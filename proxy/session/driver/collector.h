@@ -26,12 +26,14 @@ class RowCollector final : public pool::ResponseSink {
 
   /// Once it is done: definitions and rows, as they came.
   const base::Bytes& frames() const { return frames_; }
-  std::uint64_t columns() const { return columns_; }
+  std::uint64_t definitions() const { return definitions_; }
+  /// The packet that says how many columns there are.
+  const base::Bytes& head() const { return head_; }
 
  private:
   Done done_;
-  base::Bytes frames_;
-  std::uint64_t columns_ = 0;
+  base::Bytes head_, frames_;
+  std::uint64_t columns_ = 0, definitions_ = 0;
   bool too_big_ = false;
 };
 

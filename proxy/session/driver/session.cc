@@ -123,6 +123,9 @@ void Session::release_all(bool clean) {
     backend->orphan(preparer_);
     backend->orphan(values_);
     backend->orphan(trackers_);
+    backend->orphan(numbers_);
+    backend->orphan(conditions_);
+    backend->orphan(cleared_);
     // A primary's connection was the proof of the account's password; the next login needs a proof of its own.
     const auto id = backend->key().server;
     const bool useful = !is_primary(id) || (context_.pool.wanted(id) && may_hand_over(*backend));
@@ -232,6 +235,8 @@ void Session::tick() {
   }
   if (std::holds_alternative<Idle>(state_) && now - state_since_ > context_.config.pool.idle)
     hand_over_what_others_need();
+  if (std::holds_alternative<Recalling>(state_) && now - state_since_ > context_.config.pool.acquire_timeout)
+    return give_up_recall();
   if (const auto* acquiring = std::get_if<Acquiring>(&state_); acquiring != nullptr && now > acquiring->deadline) {
     context_.pool.cancel(*this);
     fail({1040, "08004",
@@ -275,6 +280,7 @@ Session::Row Session::row() const {
     row.server = server(*previous_.last_server()).name;
   }
   row.pinned_by = session_.pinned() == Pin::none ? "" : name(session_.pinned());
+  row.keeps = session_.kept() == Keep::none ? "" : name(session_.kept());
   row.transaction = !session_.in_transaction()                                 ? ""
                     : transaction_server_ && !is_primary(*transaction_server_) ? "read only"
                                                                                : "read write";

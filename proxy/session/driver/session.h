@@ -52,7 +52,7 @@ class Session final : public net::StreamOwner,
 
   struct Row {
     SessionId id;
-    std::string user, client, schema, state, server, pinned_by, transaction, statement;
+    std::string user, client, schema, state, server, pinned_by, keeps, transaction, statement;
     double seconds;
   };
   Row row() const;
@@ -211,9 +211,12 @@ class Session final : public net::StreamOwner,
   bool must_recall(topology::ServerId from);
   bool gives_reluctantly(topology::ServerId from) const;
   void recall(topology::ServerId from, Recalling::Then then, bool give_away);
+  void numbers_are(const RowCollector::Rows* rows);
+  void conditions_are(const RowCollector::Rows* rows);
   void recalled(bool good);
   void recall_over();
   void recall_lost(topology::ServerId from);
+  void give_up_recall();
   void give_away(topology::ServerId from);
   static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
   bool recall_for(topology::ServerId server);
@@ -330,13 +333,15 @@ class Session final : public net::StreamOwner,
   Spoiled spoiled_ = Spoiled::no;
   unsigned attempts_ = 0;
   // values that are read back
-  std::unique_ptr<RowCollector> numbers_, conditions_, cleared_;
   unsigned recalls_left_ = 0;
   bool recall_failed_ = false;
-  base::TimePoint kill_in_flight_until_{};
+  base::TimePoint keeps_until_{};  // its connections: a KILL is on its way to one, or what one knows could not be had
   Ahead ahead_{*this, false}, preparer_{*this, true};
   RowCollector values_{[this](const auto* rows) { values_are(rows); }};
   RowCollector trackers_{[this](const auto* rows) { trackers_are(rows); }};
+  RowCollector numbers_{[this](const auto* rows) { numbers_are(rows); }};
+  RowCollector conditions_{[this](const auto* rows) { conditions_are(rows); }};
+  RowCollector cleared_{[this](const auto* rows) { recalled(rows != nullptr); }};
 };
 
 }  // namespace wye::session

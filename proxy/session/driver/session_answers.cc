@@ -377,6 +377,9 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
 
 /// A replica that stopped answering holds a read up: another server runs it.
 void Session::leave_frozen_replica() {
+  const auto* recalling = std::get_if<Recalling>(&state_);
+  if (recalling != nullptr && server(recalling->from).state == topology::State::offline && !is_primary(recalling->from))
+    return give_up_recall();
   const bool waiting = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
   auto* backend = waiting ? held(server_) : nullptr;
   if (backend == nullptr || !backend->key().to_replica || server(server_).state != topology::State::offline) return;

@@ -379,9 +379,10 @@ void Session::explain_route(std::string_view text) {
   if (!route) return fail(route.error());
   const auto table = explain_table(facts, *route, candidates, *context_.topology);
   base::Bytes out;
-  protocol::write_result(out, 1, table,
-                         {(capabilities_ & protocol::cap::deprecate_eof) != 0,
-                          (capabilities_ & protocol::cap::session_track) != 0, session_.status()});
+  protocol::write_result(
+      out, 1, table,
+      {(capabilities_ & protocol::cap::deprecate_eof) != 0, (capabilities_ & protocol::cap::session_track) != 0,
+       session_.status(), (capabilities_ & protocol::cap::optional_resultset_metadata) != 0});
   client_->write(out);
 }
 

@@ -14,6 +14,7 @@ namespace wye::session {
 namespace {
 
 constexpr std::size_t most_prepared = 200;  // statements that a connection takes along to the next session
+constexpr base::milliseconds next_try{10'000};
 
 }  // namespace
 
@@ -22,14 +23,14 @@ bool Session::may_hand_over(const pool::Backend& backend) const {
   const bool primary = is_primary(backend.key().server);
   if (context_.config.pool.hand_over == "never" || !backend.idle() || !backend.tracks()) return false;
   if (passed_on_ != nullptr || backend.key().to_replica == primary) return false;
-  if (context_.loop.now() < kill_in_flight_until_ || (primary && values_unknown_)) return false;
-  if (broken_transaction_ || prepared_.ties_to(backend.key().server)) return false;
+  if (context_.loop.now() < keeps_until_ || broken_transaction_) return false;
+  if (primary && (values_unknown_ || session_.kept() != Keep::none)) return false;
   if (session_.in_transaction()) {
     if (primary && transaction_beside_) return false;
     const auto where = transaction_server_ ? transaction_server_ : context_.topology->primary;
     if (where == backend.key().server) return false;
   }
-  return !primary || session_.kept() == Keep::none;
+  return !prepared_.ties_to(backend.key().server);
 }
 
 bool Session::on_backend_wanted(pool::Backend& backend, bool reluctantly) {
@@ -54,6 +55,7 @@ void Session::hand_over_what_others_need() {
   if (!std::holds_alternative<Idle>(state_) || !upload_.complete() || infile_.active()) return;
   const bool always = context_.config.pool.hand_over == "always";
   const bool long_idle = context_.loop.now() - state_since_ > context_.config.pool.idle;
+  if (!always && !long_idle && !context_.pool.anyone_waits()) return;  // after nearly every statement
   const auto all = held_;
   for (const auto* backend : all) {
     const auto id = backend->key().server;
@@ -88,26 +90,29 @@ void Session::recall(topology::ServerId from, Recalling::Then then, bool give_aw
   const auto ask = [&](std::string_view sql, RowCollector& to) {
     backend.submit(to, protocol::Expect::query, backend.command(com_query, sql));
   };
-  numbers_ = std::make_unique<RowCollector>([this](const auto* rows) {
-    const auto* now = std::get_if<Recalling>(&state_);
-    if (now == nullptr) return;
-    const bool known = rows != nullptr && previous_.numbers_answered(now->from, is_primary(now->from), *rows);
-    recalled(known);
-  });
-  conditions_ = std::make_unique<RowCollector>([this](const auto* rows) {
-    const auto* now = std::get_if<Recalling>(&state_);
-    if (now == nullptr) return;
-    if (rows != nullptr) previous_.conditions_answered(now->from, conditions_of(*conditions_, *rows));
-    recalled(rows != nullptr);
-  });
   // MySQL's SELECT takes the conditions away; MariaDB's SHOW changes FOUND_ROWS().
-  if (conditions && mysql) ask(PreviousValues::conditions, *conditions_);
-  ask(previous_.numbers(from), *numbers_);
-  if (conditions && !mysql) ask(PreviousValues::conditions, *conditions_);
+  if (conditions && mysql) ask(PreviousValues::conditions, conditions_);
+  ask(previous_.numbers(from), numbers_);
+  if (conditions && !mysql) ask(PreviousValues::conditions, conditions_);
   if (mysql && previous_.numbers_warn(from)) backend.state().conditions = true;
-  if (!clear) return;
-  cleared_ = std::make_unique<RowCollector>([this](const auto* rows) { recalled(rows != nullptr); });
-  ask(PreviousValues::clear, *cleared_);
+  if (clear) ask(PreviousValues::clear, cleared_);
+}
+
+void Session::numbers_are(const RowCollector::Rows* rows) {
+  const auto* now = std::get_if<Recalling>(&state_);
+  if (now == nullptr) return;
+  const bool primary = is_primary(now->from);
+  const bool known = rows != nullptr && previous_.numbers_answered(now->from, primary, *rows);
+  if (auto* backend = held(now->from); known && primary && backend != nullptr)
+    backend->state().insert_id = previous_.insert_id();
+  recalled(known);
+}
+
+void Session::conditions_are(const RowCollector::Rows* rows) {
+  const auto* now = std::get_if<Recalling>(&state_);
+  if (now == nullptr) return;
+  if (rows != nullptr) previous_.conditions_answered(now->from, conditions_of(conditions_, *rows));
+  recalled(rows != nullptr);
 }
 
 /// One of the answers is in.
@@ -133,7 +138,10 @@ void Session::recall_over() {
   }
   become(Idle{});
   state_since_ = done.idle_since;
-  if (recall_failed_) return next_command();
+  if (recall_failed_) {
+    keeps_until_ = context_.loop.now() + next_try;
+    return next_command();
+  }
   hand_over_what_others_need();
   if (std::holds_alternative<Idle>(state_)) next_command();
 }
@@ -144,18 +152,29 @@ void Session::recall_lost(topology::ServerId from) {
   recall_over();
 }
 
+/// A server that does not answer must not hold up what the client wants of others.
+void Session::give_up_recall() {
+  const auto from = std::get<Recalling>(state_).from;
+  if (auto* backend = held(from); backend != nullptr) {
+    held_.erase(std::find(held_.begin(), held_.end(), backend));
+    for (const RowCollector* sink : {&numbers_, &conditions_, &cleared_}) backend->orphan(*sink);
+    context_.pool.discard(*backend);
+  }
+  recall_lost(from);
+}
+
 void Session::give_away(topology::ServerId from) {
   auto* backend = held(from);
   // Whoever needs one of them again prepares it again: the server's memory, and its max_prepared_stmt_count, are
   // bounded.
-  auto& prepared = backend->state().prepared;
-  while (prepared.size() > most_prepared) {
-    const auto oldest = std::min_element(prepared.begin(), prepared.end(),
-                                         [](const auto& a, const auto& b) { return a.first < b.first; });
-    close_there(*backend, oldest->first);
+  if (const auto& prepared = backend->state().prepared; prepared.size() > most_prepared) {
+    std::vector<std::uint64_t> keys;
+    for (const auto& [key, there] : prepared) keys.push_back(key);
+    const auto newest = keys.end() - most_prepared;
+    std::nth_element(keys.begin(), newest, keys.end());  // keys grow with time
+    std::for_each(keys.begin(), newest, [&](std::uint64_t key) { close_there(*backend, key); });
   }
   held_.erase(std::find(held_.begin(), held_.end(), backend));
-  if (is_primary(from)) backend->state().insert_id = previous_.insert_id();
   previous_.given_away(from);
   context_.metrics.hand_overs.add();
   context_.pool.release(*backend, true);
@@ -190,12 +209,13 @@ void Session::send_conditions(pool::Backend& backend) {
 /// The packets of SHOW WARNINGS, for a client that asks after the connection is gone.
 PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, const RowCollector::Rows& rows) {
   PreviousValues::Conditions told;
+  told.head = answer.head();
   base::ByteView rest = answer.frames();
   while (true) {
     const auto framed = protocol::next_packet(rest, rest.size());
     const auto* packet = std::get_if<protocol::Packet>(&framed);
     if (packet == nullptr) break;
-    const bool definition = told.definitions.size() < answer.columns();
+    const bool definition = told.definitions.size() < answer.definitions();
     (definition ? told.definitions : told.rows).emplace_back(packet->payload.begin(), packet->payload.end());
     rest = rest.subspan(packet->consumed);
   }
@@ -249,10 +269,8 @@ bool Session::answer_stored_conditions() {
   std::uint8_t sequence = 1;
   const auto put = [&](base::ByteView packet) { sequence = protocol::write_packet(out, sequence, packet); };
   const bool deprecate_eof = (capabilities_ & protocol::cap::deprecate_eof) != 0;
-  protocol::put_lenenc(payload, stored.definitions.size());
-  put(payload);
+  put(stored.head);
   for (const auto& definition : stored.definitions) put(definition);
-  payload.clear();
   protocol::write_eof(payload, {0, session_.status()});
   if (!deprecate_eof) put(payload);
   std::uint64_t skip = show->offset, left = show->most;

@@ -74,7 +74,7 @@ KillTarget Session::kill_target() {
   for (const auto* backend : held_) {
     if (is_primary(backend->key().server)) target.primary_thread = backend->thread_id();
   }
-  kill_in_flight_until_ = context_.loop.now() + kill_in_flight;
+  keeps_until_ = context_.loop.now() + kill_in_flight;
   return target;
 }
 
@@ -142,7 +142,7 @@ void Session::interrupt() {
   }
   auto* backend = std::holds_alternative<Relaying>(state_) ? held(server_) : nullptr;
   if (backend == nullptr || is_primary(server_)) return;
-  kill_in_flight_until_ = context_.loop.now() + kill_in_flight;
+  keeps_until_ = context_.loop.now() + kill_in_flight;
   context_.killer.kill(*backend, true);
 }
 

@@ -105,6 +105,9 @@ void PreviousValues::failed_here(const base::Error& error) {
 std::string PreviousValues::own_error_sql(bool no_backslash_escapes) const {
   constexpr std::size_t longest = 128;  // of a MESSAGE_TEXT
   if (!own_error_ || own_error_->message.size() > longest) return {};
+  // What clients have sent may stand in it, and reads differently in some of their character sets.
+  const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '\\'; };
+  if (!std::all_of(own_error_->message.begin(), own_error_->message.end(), plain)) return {};
   return "SIGNAL SQLSTATE '" + std::string(own_error_->state) +
          "' SET MYSQL_ERRNO=" + std::to_string(own_error_->code) +
          ",MESSAGE_TEXT=" + quoted(own_error_->message, no_backslash_escapes);

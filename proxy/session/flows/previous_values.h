@@ -21,6 +21,7 @@ class PreviousValues {
   using Rows = std::vector<std::vector<std::string>>;
   /// An answer of SHOW WARNINGS: payloads, as the server sent them.
   struct Conditions {
+    protocol::Bytes head;  // how many columns there are, as this client's answers begin
     std::vector<protocol::Bytes> definitions, rows;
     std::vector<bool> is_error;  // of each row
   };

@@ -77,7 +77,7 @@ TEST_CASE("conditions are told from what was stored once the connection is anoth
   s.runs("INSERT IGNORE INTO t VALUES ('x')", primary, {0, false, false, false, 1, 0, 2});
   CHECK(s.values.has_conditions(primary));
   CHECK(s.values.common_place(sql::previous_diagnostics) == primary);
-  s.values.conditions_answered(primary, {{{1}}, {{2}, {3}}, {false, true}});
+  s.values.conditions_answered(primary, {{1}, {{1}}, {{2}, {3}}, {false, true}});
   CHECK_FALSE(s.values.has_conditions(primary));
   REQUIRE(s.values.stored_conditions());
   CHECK(s.text("SELECT @@error_count, @@warning_count", replica) ==
