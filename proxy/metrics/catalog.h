@@ -70,6 +70,10 @@ inline constexpr Metric consistency_wait{"wye_consistency_wait_seconds", Type::h
 inline constexpr Metric hand_overs{"wye_hand_overs_total", Type::counter,
                                    "Server connections that sessions gave up between statements, for other sessions",
                                    ""};
+inline constexpr Metric kept{"wye_hand_overs_refused_total", Type::counter,
+                             "Statements after which their session should have given its server connection up "
+                             "(pool.hand_over: always, or somebody waits) and kept it",
+                             "why"};
 inline constexpr Metric held_statements{"wye_held_statements", Type::gauge, "Statements that wait for a primary now",
                                         ""};
 inline constexpr Metric log_dropped{"wye_log_lines_dropped_total", Type::counter,
@@ -112,6 +116,7 @@ inline constexpr std::array all = {&statements,
                                    &consistency_waits,
                                    &consistency_wait,
                                    &hand_overs,
+                                   &kept,
                                    &held_statements,
                                    &log_dropped,
                                    &build_info,

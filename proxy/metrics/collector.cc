@@ -134,6 +134,8 @@ void clients(std::vector<MetricFamily>& out, const Workers& workers) {
   Family hand_overs{catalog::hand_overs};
   hand_overs.add({}, sum(workers, [](const auto& w) { return w.hand_overs.value(); }));
   std::move(hand_overs).into(out);
+  by<Kept>(
+      out, catalog::kept, "why", workers, [](auto& w) -> auto& { return w.kept; });
   Family held{catalog::held_statements};
   held.add({}, sum(workers, [](const auto& w) { return w.held_statements.value(); }));
   std::move(held).into(out);

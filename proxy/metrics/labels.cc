@@ -91,6 +91,13 @@ const char* name(WaitOutcome e) {
   return at(names, e);
 }
 
+const char* name(Kept e) {
+  static constexpr std::array<const char*, count_of<Kept>> names = {
+      "transaction", "pinned",    "user_lock",         "text_prepare", "cursor",     "user_variable", "routine",
+      "trackers",    "read_only", "unknown_statement", "untracked",    "conditions", "other"};
+  return at(names, e);
+}
+
 const char* name(ConsistencyFallback e) {
   static constexpr std::array<const char*, count_of<ConsistencyFallback>> names = {"wait_timeout", "no_gtid",
                                                                                    "position_unknown"};

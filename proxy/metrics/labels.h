@@ -83,6 +83,25 @@ enum class ProtocolError : std::uint8_t {
 /// Why a read did not get what its consistency level needs from a replica and went to the primary.
 enum class ConsistencyFallback : std::uint8_t { wait_timeout, no_gtid, position_unknown, last };
 
+/// Why a session did not give up the connection that its statement had run on. Up to `cursor` no value could stand for
+/// what is there (routing.md 4); for the rest wye could not, or not yet.
+enum class Kept : std::uint8_t {
+  transaction,
+  pinned,
+  user_lock,
+  text_prepare,
+  cursor,
+  user_variable,
+  routine,
+  trackers,
+  read_only,
+  unknown_statement,
+  untracked,   // a setting that nothing reports, a text that was not seen
+  conditions,  // and whoever waits can have another one
+  other,
+  last
+};
+
 /// How a read's wait for a replica ended.
 enum class WaitOutcome : std::uint8_t { covered, timeout, failed, last };
 
@@ -100,6 +119,7 @@ const char* name(Retry);
 const char* name(ProtocolError);
 const char* name(ConsistencyFallback);
 const char* name(WaitOutcome);
+const char* name(Kept);
 
 template <class E>
 inline constexpr std::size_t count_of = static_cast<std::size_t>(E::last);

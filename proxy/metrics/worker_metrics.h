@@ -62,6 +62,7 @@ class WorkerMetrics {
   By<Counter, WaitOutcome> consistency_waits;
   Gauge held_statements;  // waiting for a primary
   Counter hand_overs;     // a session gave a connection to a server up for others
+  By<Counter, Kept> kept;
 
   /// The worker's own call: makes the entry when it is first needed. Beyond `most_servers` all share one entry.
   ServerMetrics& server(topology::ServerId id) {

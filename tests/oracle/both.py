@@ -25,7 +25,7 @@ def play(slot, way, script, fresh):
     """(answers, the player, still connected)"""
     slot.put_back(way, fresh)
     login = ('oracle', place.PASSWORD, slot.names[0] if script.database else None)
-    player = Player(slot.ports[way], login, script, slot.settle if way == 'through' else None)
+    player = Player(slot.ports[way], login, script, lambda text: slot.running(way, text), None if way == 'direct' else slot.settle)
     answers = player.play(script.ops)
     return answers, player
 
@@ -33,6 +33,7 @@ def play(slot, way, script, fresh):
 def release(player):
     """An open transaction or lock would hold up the next session in these schemas, on one server as on several."""
     try:
+        player.leave()
         player.wire.simple(0x1B, b'\0\0')
         for statement in ENDS:
             player.wire.simple(3, statement.encode())
@@ -41,12 +42,13 @@ def release(player):
         return False
 
 
-def run(slot, script, fresh=False, keep=None):
-    """A Difference, or None. `keep`: a list that takes the player of wye's side instead of its being closed."""
+def run(slot, script, fresh=False, keep=None, way='through'):
+    """A Difference, or None. `keep`: a list that takes the player of wye's side instead of its being closed. `way`: 'through', or the name of
+    another wye's port in the slot."""
     direct, player = play(slot, 'direct', script, fresh)
     release(player)
     player.close()
-    through, player = play(slot, 'through', script, fresh)
+    through, player = play(slot, way, script, fresh)
     if keep is not None and release(player):
         keep.append(player)
     else:

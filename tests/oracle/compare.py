@@ -13,9 +13,10 @@ STATE_CHANGED = 0x4000  # routing.md 3: left out for clients that did not ask fo
 LIMIT = 8
 
 
-def masked(answer, script):
-    drop = SLOW | PLAN | (0 if script.flags & TRACK else STATE_CHANGED)
-    return [_masked(result, ~drop) for result in answer]
+def masked(answer, script, through=False):
+    """What wye itself says of STATE_CHANGED counts: whoever did not ask for tracking never sees it."""
+    drop = SLOW | PLAN | (0 if through or script.flags & TRACK else STATE_CHANGED)
+    return [_masked(result, ~drop, through and not script.flags & TRACK) for result in answer]
 
 
 def _trackers(block):
@@ -40,9 +41,9 @@ def _columns(columns):
     return tuple(part[1] & CURSOR_EXISTS if isinstance(part, tuple) else part for part in columns)
 
 
-def _masked(result, keep):
+def _masked(result, keep, untracked=False):
     kind = result[0]
-    if kind in ('ok', 'rows') and not result[6]:  # said without anything that changed: what came before it decides about the flag
+    if kind in ('ok', 'rows') and not result[6] and not untracked:  # said without anything that changed: what came before it decides about the flag
         keep &= ~STATE_CHANGED
     if kind == 'ok':
         return (*result[:3], result[3] & keep, *result[4:6], _trackers(result[6]))
@@ -73,7 +74,7 @@ def _rows(rows):
 def first_difference(direct, through, script):
     """The place of the first operation that was answered differently, or None."""
     for i, (one, other) in enumerate(zip(direct, through)):
-        if masked(one, script) != masked(other, script):
+        if masked(one, script) != masked(other, script, True):
             return i
     return None if len(direct) == len(through) else min(len(direct), len(through))
 
@@ -86,7 +87,7 @@ NAMES = {'ok': ('', 'affected rows', 'insert id', 'status', 'warnings', 'info', 
 
 def explain(one, other, script):
     """(what differs, in a word; lines)"""
-    one, other = masked(one, script), masked(other, script)
+    one, other = masked(one, script), masked(other, script, True)
     for number, (a, b) in enumerate(zip(one, other)):
         if a == b:
             continue

@@ -7,9 +7,14 @@ FOUND_ROWS, IGNORE_SPACE, TRACK, DEPRECATE_EOF = 1 << 1, 1 << 8, 1 << 23, 1 << 2
 FLAG_NAMES = {FOUND_ROWS: 'FOUND_ROWS', IGNORE_SPACE: 'IGNORE_SPACE', TRACK: 'SESSION_TRACK', DEPRECATE_EOF: 'DEPRECATE_EOF'}
 
 
+OWN_ID = '{own id}'
+
+
 @dataclass
 class Op:
-    """`do`: query, prepare, execute, close_statement, reset_statement, long_data, fetch, init_db, change_user, reset, field_list, ping, option.
+    """`do`: query, prepare, execute, close_statement, reset_statement, long_data, fetch, init_db, change_user, reset, field_list, ping, option;
+    beside: a statement of a second session, of the same user; killed: a long statement that the second session ends with KILL QUERY.
+    OWN_ID in a text is the number that the greeting gave to the session.
     `text`: SQL, or what the command names. `name`: of a prepared statement. `args`: parameters. `rows`: of the contract.
     `reads`: it may run on a replica, which must have this session's writes by then."""
     do: str

@@ -1,24 +1,30 @@
 """The servers: a primary with two replicas and wye in front, and one server for itself, which plays 'direct'.
 
 Each slot has two schemas, which are made once and put back before each session; sessions of several slots run side by side."""
+import os
 import re
 import threading
+from contextlib import contextmanager
 
+import ports
+import raw
 from client import Connection
 from flavours import ROOT, ROOT_PASSWORD
 from sandbox import Sandbox
+from wyeprocess import WyeProcess
 
 import schema
 
 PASSWORD = 'oracle-secret'
-OPTIONS = {'log_bin_trust_function_creators': 'ON'}
+# Sessions that are made shorter may wait for a lock of their own second session.
+OPTIONS = {'log_bin_trust_function_creators': 'ON', 'innodb_lock_wait_timeout': 3, 'lock_wait_timeout': 5}
 
 
 class Place:
     def __init__(self, flavour, wye, slots, consistency, pool, hand_over='always'):
         config = {'routing': {'consistency': consistency}, 'replication': {'interval': '20ms'}, 'pool': {'max_per_server': pool, 'hand_over': hand_over},
                   'log': {'level': 'warning'}, 'workers': 1}
-        self.flavour, self.consistency = flavour, consistency
+        self.flavour, self.consistency, self.config = flavour, consistency, config
         self.box = Sandbox(flavour=flavour, replicas=2, semi_sync=False, wye=wye, wye_config=config, server_options=OPTIONS)
         self.alone = Sandbox(flavour=flavour, replicas=0, semi_sync=False, server_options=OPTIONS)
         self.slots = slots
@@ -44,9 +50,31 @@ class Place:
     def slot(self, number):
         return Slot(self, number)
 
+    @contextmanager
+    def faulty(self, fault):
+        """Another wye in front of the same servers, with one of faults.py's faults: its port."""
+        port, metrics = ports.take(2)
+        folder = self.box.folder / fault
+        folder.mkdir()
+        wye = WyeProcess(folder, self.box.wye.binary, port, metrics)
+        wye.create(self.box.servers, self.config)
+        os.environ['WYE_FAULT'] = fault
+        try:
+            wye.launch()
+        finally:
+            del os.environ['WYE_FAULT']
+        try:
+            wye.wait_ready()
+            yield port
+        finally:
+            wye.kill()
+
     def routes(self):
         """SHOW ROUTES: {(route, reason): statements}"""
         return {(row['route'], row['reason']): int(row['statements']) for row in self.box.wye.admin('SHOW ROUTES')}
+
+    def metrics(self):
+        return raw.metrics(self.box)
 
     def pins(self):
         return {row['reason']: int(row['pins']) for row in self.box.wye.admin('SHOW PINS')}
@@ -73,9 +101,16 @@ class Slot:
 
     def _run(self, way, statements):
         for statement in statements:
-            self._root[way].query(statement)
-        if way == 'through':
+            self._root['direct' if way == 'direct' else 'through'].query(statement)
+        if way != 'direct':
             self.settle()
+
+    def running(self, way, text):
+        """Does a server run this statement of the slot's session?"""
+        servers = [self._root['direct']] if way == 'direct' else self._servers
+        mark = text.rpartition('/*')[2]
+        sql = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT%{mark}' AND ID <> CONNECTION_ID()"
+        return any(server.query(sql).rows != [('0',)] for server in servers)
 
     def settle(self):
         """Until both replicas have what the primary has: a read there is as good as on the primary, whatever the consistency level."""

@@ -5,6 +5,8 @@ import struct
 
 import wire
 from client import ServerError
+from ops import OWN_ID, Op
+from sandbox import wait_until
 from wire import BLOB, NULL, parameter
 
 UNKNOWN = 4242  # the id of a statement that was never prepared: the same on both sides
@@ -14,15 +16,24 @@ WRITES = re.compile(r'\b(noted|lies)\(|\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DR
 
 
 class Player:
-    """`login`: (user, password, schema); `settle`: called before a read that may run on a replica, if something was written."""
+    """`login`: (user, password, schema); `running`: does a server run a statement with this text? `settle`: called before a read that
+    may run on a replica, if something was written."""
 
-    def __init__(self, port, login, script, settle=None):
+    def __init__(self, port, login, script, running, settle=None):
         self.wire = wire.Wire(port, *login, flags=script.flags)
-        self._login, self._settle = login, settle
+        self._port, self._script, self._beside = port, script, None
+        self._login, self._running, self._settle = login, running, settle
         self._statements, self._types, self._dirty, self._status, self._long = {}, {}, False, 0, set()
 
     def close(self):
+        self.leave()
         self.wire.close()
+
+    def leave(self):
+        """The second session ends."""
+        if self._beside:
+            self._beside.close()
+        self._beside = None
 
     def play(self, ops):
         answers = []
@@ -55,7 +66,22 @@ class Player:
     # operations
 
     def query(self, op):
-        return self.wire.simple(wire.QUERY, op.text.encode('utf-8', 'surrogateescape'))
+        return self.wire.simple(wire.QUERY, self._encoded(op.text))
+
+    def _encoded(self, text):
+        return text.replace(OWN_ID, str(self.wire.thread_id)).encode('utf-8', 'surrogateescape')
+
+    def beside(self, op):
+        if not self._beside:
+            self._beside = wire.Wire(self._port, *self._login, flags=self._script.flags)
+        return self._beside.simple(wire.QUERY, self._encoded(op.text))
+
+    def killed(self, op):
+        """KILL when the statement runs, not before: then it would be about nothing. It may have failed at once."""
+        self.wire.command(wire.QUERY, self._encoded(op.text))
+        wait_until(lambda: self._running(op.text) or self.wire.answered(), 10, lambda: f'nobody runs {op.text}', 0.01)
+        done = self.beside(Op('beside', f'KILL QUERY {OWN_ID}'))
+        return self.wire.results() + done
 
     def init_db(self, op):
         return self.wire.simple(wire.INIT_DB, op.text.encode())

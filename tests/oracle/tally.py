@@ -32,8 +32,28 @@ class Tally:
     def table(self):
         unknown = set(self.rows) - set(ROWS)
         assert not unknown, f'rows that the contract has not: {unknown}'
-        lines = [f'{self.rows[row]:9d}  {row:22}{text}{"   << fewer than " + str(FEW) if self.rows[row] < FEW else ""}' for row, text in ROWS.items()]
+        lines = [f'{self.rows[row]:9d}  {row:23}{text}{"   << fewer than " + str(FEW) if self.rows[row] < FEW else ""}' for row, text in ROWS.items()]
         return '\n'.join(['     hits  row of the contract', *lines, *(f'        -  {row}: {why}' for row, why in ELSEWHERE.items())])
+
+
+# Reasons of wye_hand_overs_refused_total that the contract (routing.md 4) has as well: the state is the connection's.
+OF_THE_CONTRACT = 'transaction', 'pinned', 'user_lock', 'text_prepare', 'cursor'
+WANTED = 50  # per cent
+
+
+def hand_overs(metrics):
+    """How many of the statements after which the session's connection could have gone to another session were followed by that."""
+    def of(family):
+        found = {name: value for name, value in metrics.items() if name.startswith(family)}
+        return sum(found.values()), {re.search(r'"(.*)"', name)[1]: int(value) for name, value in found.items() if value and '{' in name}
+    ran, given = of('wye_statements_total')[0], of('wye_hand_overs_total')[0]
+    kept = of('wye_hand_overs_refused_total')[1]
+    eligible = ran - sum(kept.get(why, 0) for why in OF_THE_CONTRACT)
+    share = 100 * given / eligible if eligible else 0
+    shown = ', '.join(f'{why} {count}' for why, count in sorted(kept.items(), key=lambda item: -item[1]))
+    again = ', '.join(f'{why} {count}' for why, count in of('wye_retries_total')[1].items())
+    return (f'hand-overs: {given:.0f} of {eligible:.0f} eligible statements, {share:.1f} %{"" if share >= WANTED else f"   << less than {WANTED} %"} '
+            f'({ran:.0f} ran)\nconnections kept: {shown}\nran again: {again}')
 
 
 def signature(found):

@@ -6,6 +6,7 @@ An answer is a list of results:
     ('rows', column packets, row packets, warnings, status, info, trackers)
     ('prepared', column count, parameter count, warnings, packets of both)
     ('nothing',)                                                    commands without an answer"""
+import select
 import struct
 
 from client import MORE_RESULTS, ServerError, _lenenc, _lenenc_bytes
@@ -76,6 +77,10 @@ class Wire(LoginClient):
             size, self._seq = head[0] | head[1] << 8 | head[2] << 16, head[3] + 1 & 0xFF
             payload += self._exactly(size)
         return payload
+
+    def answered(self):
+        """Something has come in."""
+        return self._at < len(self._in) or bool(select.select([self._sock], [], [], 0)[0])
 
     def command(self, code, payload=b''):
         self._seq = 0

@@ -206,6 +206,7 @@ class Session final : public net::StreamOwner,
   void remember_writer();
   void count_digest(bool failed, bool on_replica, base::TimePoint now);
   // session_hand_over.cc
+  void count_kept();
   bool may_hand_over(const pool::Backend& backend) const;
   void hand_over_what_others_need();
   bool must_recall(topology::ServerId from);

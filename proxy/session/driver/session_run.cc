@@ -240,6 +240,7 @@ void Session::finish(bool failed) {
   statement_ = nullptr;
   if (command_.capacity() > net::Stream::low_water) base::Bytes(command_.begin(), command_.begin() + 5).swap(command_);
   become(Idle{});
+  if (ran) count_kept();
   hand_over_what_others_need();
   next_command();
 }

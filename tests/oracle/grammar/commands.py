@@ -25,7 +25,7 @@ def reset(s):
 def change_user(s):
     user, schema = s.one(('oracle', s.first), ('oracle', s.second), ('oracle_two', s.first), ('oracle', s.first), ('oracle', ''), ('oracle_two', ''))
     s.add('change_user', f'{user} oracle-secret {schema}', '4.change_user')
-    s.schema = schema or None
+    s.schema, s.in_system_schema = schema or None, False
     forget(s)
     probe(s, '4.change_user')
     s.query(s.one('SELECT @a, @b', 'SELECT LAST_INSERT_ID()', 'SELECT CURRENT_USER(), DATABASE()',

@@ -36,13 +36,13 @@ def run(s, name):
     count, reads = s.prepared[name]
     # With a cursor always or never: MySQL 9.7 answers an EXECUTE without one, after one with it, by columns and no rows.
     how = 'cursor' if reads and int(name[1:]) % 4 == 0 else s.one('', '', '', 'again')
-    rows = ['4.prepared', '3.results'] + (['4.long_data'] if how else []) + (['4.pin'] if 'cursor' in how else [])
+    rows = ['4.prepared', '3.results'] + (['4.long_data'] if how else []) + (['4.pin_cursor'] if 'cursor' in how else [])
     if s.transaction is None and reads and not s.pinned:
         rows.append('2.replica_read')
     s.add('execute', how, *rows, name=name, args=[argument(s) for _ in range(count)], reads=reads)
     if 'cursor' in how:
         for _ in range(s.number(1, 3)):
-            s.add('fetch', str(s.number(1, 5)), '4.long_data', '4.pin', name=name)
+            s.add('fetch', str(s.number(1, 5)), '4.long_data', '4.pin_cursor', name=name)
 
 
 @rule(25)
@@ -102,10 +102,10 @@ def text(s):
     inner = s.one(f'SELECT id FROM {items} WHERE id < 4 ORDER BY id', f'SELECT name FROM {items} WHERE id = ?',
         f"INSERT INTO {s.table('notes')} (note) VALUES (?)", 'SELECT ? + 1', 'SELECT @@sql_mode', 'SELEC', 'SET @a = 5',
         f'UPDATE {items} SET price = 1 WHERE id = ?', 'CREATE TABLE t2 (a INT)', 'COMMIT')
-    s.query(s.one(f'PREPARE {name} FROM {s.text(inner)}', f'PREPARE {name} FROM @q'), '1.text_prepare', '4.pin')
+    s.query(s.one(f'PREPARE {name} FROM {s.text(inner)}', f'PREPARE {name} FROM @q'), '1.text_prepare', '4.pin_text_prepare')
     s.pinned = True
     for _ in range(s.number(1, 3)):
         s.query(s.one(f'EXECUTE {name}', f'EXECUTE {name} USING @a', f'EXECUTE {name} USING @a', f'DEALLOCATE PREPARE {name}', f'DROP PREPARE {name}',
             f"SET @q = {s.text(inner)}", "SET @a = 3", *([f"EXECUTE IMMEDIATE {s.text(inner)} USING 2",
-            f'EXECUTE {name} USING 1 + 1'] if s.maria else [])), '1.text_prepare', '4.pin')
+            f'EXECUTE {name} USING 1 + 1'] if s.maria else [])), '1.text_prepare', '4.pin_text_prepare')
     s.transaction = None if 'COMMIT' in inner else s.transaction

@@ -56,7 +56,7 @@ def server_functions(s):
     if s.maria:
         choices += [f'SELECT NEXTVAL({s.first}.numbers)', f'SELECT NEXT VALUE FOR {s.first}.numbers', f'SELECT LASTVAL({s.first}.numbers)',
             f'SELECT PREVIOUS VALUE FOR {s.first}.numbers', f'SELECT SETVAL({s.first}.numbers, {s.number(50, 99)})']
-    s.query(s.one(*choices), '1.server_function', '3.connection_id' if 'CONNECTION' in choices[-1] else '4.pin')
+    s.query(s.one(*choices), '1.server_function', '4.pin_user_lock')
 
 
 @rule(2)

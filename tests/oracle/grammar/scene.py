@@ -33,7 +33,7 @@ class Scene:
         self.handler = self.locked = None
         self.user_variables = []
         self.flags, self.count = 0, 0
-        self.pinned = False
+        self.pinned = self.in_system_schema = False
 
     @property
     def maria(self):

@@ -84,7 +84,7 @@ def isolation(s):
         'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
                   'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ', 'SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED',
                   "SET @@session.transaction_isolation = 'READ-COMMITTED'" if not s.maria else "SET @@session.tx_isolation = 'READ-COMMITTED'"),
-            '2.primary_transaction', '4.transaction', '4.pin')
+            '2.primary_transaction', '4.transaction', '4.pin_next_transaction')
     if s.chance(0.5):
         s.query('BEGIN', '2.primary_transaction', '4.transaction')
         s.transaction = 'rw'
@@ -100,7 +100,7 @@ def access_mode(s):
     variable = 'tx_read_only' if s.maria else 'transaction_read_only'
     s.query(s.one('SET TRANSACTION READ ONLY', 'SET SESSION TRANSACTION READ ONLY', 'SET TRANSACTION READ ONLY', 'SET TRANSACTION READ WRITE',
         f'SET SESSION {variable} = 1', f'SET @@{variable} = 1', 'SET SESSION TRANSACTION READ ONLY, ISOLATION LEVEL READ COMMITTED'),
-            '2.read_only', '4.pin')
+            '2.read_only', '4.pin_next_transaction')
     for _ in range(s.number(1, 3)):
         s.query(s.one(f'SELECT COUNT(*) FROM {s.table("items")}', f"INSERT INTO {s.table('notes')} (note) VALUES ('maybe')", f'SELECT @@{variable}',
             f'SELECT @@{variable} FROM {s.table("items")} LIMIT 1', 'BEGIN', 'START TRANSACTION READ WRITE', 'COMMIT'), '2.read_only',

@@ -31,7 +31,7 @@ def ordinary(s):
     name, *values = s.one(
         ('group_concat_max_len', '4', '10', '1024', 'DEFAULT'), ('sql_select_limit', '2', '1', 'DEFAULT', '100', '0'), ('div_precision_increment',
         '0', '9', '4', 'DEFAULT'), ('lc_time_names', "'de_DE'", "'fr_FR'", "'en_US'", 'DEFAULT'),
-        ('default_week_format', '3', '0'), ('max_sort_length', '8', '1024', '2000'), ('sql_auto_is_null', '1', '0'), ('sql_safe_updates', '1', '0'),
+        ('default_week_format', '3', '0'), ('max_sort_length', '100', '1024', '2000'), ('sql_auto_is_null', '1', '0'), ('sql_safe_updates', '1', '0'),
         ('max_error_count', '0', '1', '64'), ('sql_notes', '0', '1'), ('unique_checks', '0', '1'),
         ('foreign_key_checks', 'OFF', 'ON'), ('big_tables', '0', '1'), ('wait_timeout', '1000', 'DEFAULT'), ('net_write_timeout', '77', '60'),
         ('auto_increment_increment', '5', '1'), ('sql_warnings', '1', '0'), ('lc_messages', "'de_DE'", "'en_US'"),
@@ -172,6 +172,8 @@ def schemas(s):
         s.add('init_db', to, '4.schema')
     if to in (s.first, s.second):
         s.schema = to
+    if to != 'no_such_schema':
+        s.in_system_schema = to == 'information_schema'
     s.query(s.one('SELECT DATABASE()', f'SELECT DATABASE() FROM {s.first}.items LIMIT 1', 'SELECT COUNT(*) FROM items',
         'SELECT * FROM pairs ORDER BY a', 'SHOW TABLES', 'SELECT @@collation_database', 'SELECT SCHEMA(), COUNT(*) FROM pairs'), '4.schema',
         reads=True)
