@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 
+#include "replication/plan/dialect.h"
+
 namespace wye::server {
 namespace {
 
@@ -16,7 +18,6 @@ using Row = std::optional<std::string>;
 // What the versions can do, as numbers: as text "26.7.0" is less than "8.4".
 constexpr std::uint32_t mysql_gtids = 50'605;
 constexpr std::uint32_t mysql_super_read_only = 50'708;
-constexpr std::uint32_t mysql_replica_words = 80'022;  // SHOW REPLICA STATUS; the old words are gone from 8.4 on
 constexpr std::uint32_t mariadb_least = 100'600;
 
 // Semi-sync and what an operator can rename while the server runs. SHOW GLOBAL STATUS adds up all connections'
@@ -221,9 +222,8 @@ void copy_identity(const Connection::Memo& memo, Observation& seen) {
 
 }  // namespace
 
-const char* replica_status_statement(const topology::Version& version) {
-  if (version.flavour == Flavour::mariadb) return "SHOW ALL SLAVES STATUS";
-  return version.number >= mysql_replica_words ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS";
+std::string replica_status_statement(const topology::Version& version) {
+  return plan::Dialect{version}.text(plan::Phrase::show_replica_status);
 }
 
 base::Status read_channels(const Table& status, Flavour flavour, Observation& seen) {

@@ -32,6 +32,6 @@ base::Status read_sets(const Table& state, const Table& status, topology::Observ
 void settle(const Table& status, Connection::Memo&, topology::Observation&);
 
 /// Which statement a version understands.
-const char* replica_status_statement(const topology::Version&);
+std::string replica_status_statement(const topology::Version&);
 
 }  // namespace wye::server
