@@ -4,6 +4,8 @@
 
 #include "proxy/admin/tables.h"
 #include "proxy/cli/version.h"
+#include "proxy/routing/levels.h"
+#include "proxy/routing/token.h"
 #include "proxy/session/driver/explain_table.h"
 
 namespace wye::cli {
@@ -109,8 +111,11 @@ base::Result<protocol::Table> Console::explain_route(std::string_view sql) {
   dialect.mariadb = topology->flavour == topology::Flavour::mariadb;
   if (topology->primary) dialect.version = topology->servers[*topology->primary].version.number;
   const auto facts = sql::classify(sql, dialect);
-  routing::FrontierNeed need(shared_.frontier);
-  need.observe(*topology);
+  routing::FrontierNeed frontier(shared_.frontier);
+  frontier.observe(*topology);
+  const routing::SessionPosition nothing;
+  const auto token = routing::parse_token(topology->flavour, facts.hint.token);
+  const routing::LevelNeed need(frontier, nothing, token ? &*token : nullptr);
   std::vector<routing::Candidate> candidates;
   const auto route =
       routing::explain({facts, {}, *topology, need, shared_.routing, {}, base::Clock::now()}, candidates);

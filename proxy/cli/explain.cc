@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct CoversAll : routing::Need {
-  bool covered_by(topology::ServerId, const topology::Server&) const override { return true; }
+  bool covered_by(routing::Consistency, topology::ServerId, const topology::Server&) const override { return true; }
 };
 
 const base::TimePoint now{};

@@ -121,8 +121,7 @@ Rejected judge(const Input& input, const Wanted& wanted, const Server& server) {
   if (!server.lag) return Rejected::lag_unknown;
   if (*server.lag > wanted.max_lag) return Rejected::lagging;
   if (settings_differ(input.session, server)) return Rejected::settings_differ;
-  if (wanted.consistency != Consistency::eventual && !input.need.covered_by(id_of(input, server), server))
-    return Rejected::behind;
+  if (!input.need.covered_by(wanted.consistency, id_of(input, server), server)) return Rejected::behind;
   return Rejected::none;
 }
 
@@ -130,11 +129,11 @@ bool may_wait_for(const Input& input, const Wanted& wanted, const Server& server
   // A replica this far behind in time will not be there in milliseconds. Lag is measured in steps of the observations,
   // so a healthy one may seem some hundred milliseconds behind.
   constexpr base::milliseconds too_far{1000};
-  if (input.options.wait.count() == 0 || wanted.consistency == Consistency::eventual) return false;
+  if (input.options.wait.count() == 0) return false;
   if (!server.lag || *server.lag > input.options.wait + too_far) return false;
   const ServerId id = id_of(input, server);
   if (id < input.load.size() && input.load[id].no_wait) return false;
-  return input.need.can_wait_for(server);
+  return input.need.can_wait_for(wanted.consistency, id, server);
 }
 
 Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {

@@ -1,5 +1,6 @@
 #include "proxy/routing/frontier.h"
 
+#include <algorithm>
 #include <thread>
 
 namespace wye::routing {
@@ -23,6 +24,14 @@ Frontier::Slot* Frontier::slot_of(const topology::GtidSource& source) {
     if (slot.source == source) return &slot;
   }
   return nullptr;
+}
+
+std::optional<std::size_t> Frontier::find(const topology::GtidSource& source) const {
+  const std::size_t n = used();
+  for (std::size_t slot = 0; slot < n; ++slot) {
+    if (slots_[slot].source == source) return slot;
+  }
+  return std::nullopt;
 }
 
 void Frontier::raise(const topology::Gtid& gtid) {
@@ -67,6 +76,7 @@ std::size_t Frontier::used() const {
 
 void FrontierNeed::observe(const topology::Topology& topology) {
   positions_.observe(topology);
+  sightings_.observe(topology);
   const std::int64_t unreported = frontier_.unreported_at();
   if (unreported == baseline_of_ || !topology.primary) return;
   const auto& primary = topology.servers[*topology.primary];
@@ -82,7 +92,41 @@ bool FrontierNeed::has(topology::ServerId id, const topology::Server& replica, s
 }
 
 bool FrontierNeed::has(topology::ServerId id, const topology::Server& replica,
-                       const std::shared_ptr<const topology::GtidSet>& baseline) const {
+                       const std::vector<std::uint64_t>& numbers) const {
+  for (std::size_t slot = 0; slot < numbers.size(); ++slot) {
+    if (!has(id, replica, slot, numbers[slot])) return false;
+  }
+  return true;
+}
+
+bool FrontierNeed::has(topology::ServerId id, const topology::Server& replica, const topology::GtidSet& set) const {
+  if (replica.executed == nullptr) return false;
+  if (replica.executed.get() == &set || replica.executed->includes(set)) return true;
+  const auto rest = set.minus(*replica.executed);
+  for (const auto& [source, entry] : rest.entries()) {
+    const auto slot = frontier_.find(source);
+    if (!slot || positions_.through(id, *slot) < entry.intervals.back().last) return false;
+  }
+  return true;
+}
+
+bool FrontierNeed::can_ask(const topology::Server& replica, const topology::GtidSet& set, bool acknowledged) const {
+  if (!can_ask(replica)) return false;
+  const auto rest = set.minus(*replica.executed);
+  for (const auto& [source, entry] : rest.entries()) {
+    const auto slot = frontier_.find(source);
+    if (!slot || (acknowledged && frontier_.number(*slot) < entry.intervals.back().last)) return false;
+  }
+  return true;
+}
+
+void FrontierNeed::add_numbers(topology::GtidSet& set, const std::vector<std::uint64_t>& numbers) const {
+  for (std::size_t slot = 0; slot < numbers.size(); ++slot) {
+    if (numbers[slot] != 0) set.add_through(frontier_.source(slot), numbers[slot]);
+  }
+}
+
+bool FrontierNeed::has(topology::ServerId id, const topology::Server& replica, const Set& baseline) const {
   if (positions_.has_baseline(id, baseline)) return true;
   return replica.executed != nullptr && replica.executed->includes(*baseline);
 }
@@ -98,11 +142,15 @@ bool FrontierNeed::covered_by(topology::ServerId id, const topology::Server& rep
   return unreported == baseline_of_ && baseline_ != nullptr && has(id, replica, baseline_);
 }
 
-bool FrontierNeed::can_wait_for(const topology::Server& replica) const {
+bool FrontierNeed::can_ask(const topology::Server& replica) const {
   // WAIT_FOR_EXECUTED_GTID_SET came with 5.7.5, and before 5.7.6 gtid_executed runs ahead of the commit.
   constexpr std::uint32_t mysql_waits = 50'706;
   if (replica.version.flavour == topology::Flavour::mysql && replica.version.number < mysql_waits) return false;
-  if (replica.executed == nullptr || frontier_.overflowed()) return false;
+  return replica.executed != nullptr && !frontier_.overflowed();
+}
+
+bool FrontierNeed::attainable() const {
+  if (frontier_.overflowed()) return false;
   const std::int64_t unreported = frontier_.unreported_at();
   return unreported == INT64_MIN || (unreported == baseline_of_ && baseline_ != nullptr);
 }
@@ -120,30 +168,46 @@ Goal FrontierNeed::freeze() const {
 
 bool FrontierNeed::covers(topology::ServerId id, const topology::Server& replica, const Goal& goal) const {
   if (replica.executed == nullptr || !goal.attainable) return false;
-  for (std::size_t slot = 0; slot < goal.numbers.size(); ++slot) {
-    if (!has(id, replica, slot, goal.numbers[slot])) return false;
+  if (!has(id, replica, goal.numbers)) return false;
+  for (const auto& seen : goal.seen) {
+    if (seen.there == id) continue;
+    if (seen.what == nullptr || !has(id, replica, *seen.what)) return false;
   }
   return goal.baseline == nullptr || has(id, replica, goal.baseline);
+}
+
+/// By slot, as what was acknowledged. What has no slot nobody commits under any more: observations will tell.
+void FrontierNeed::ask_for_seen(topology::ServerId id, const topology::Server& replica, const Goal& goal,
+                                std::vector<std::uint64_t>& numbers) const {
+  for (const auto& seen : goal.seen) {
+    if (seen.there == id || seen.what == nullptr) continue;
+    const auto rest = seen.what->minus(*replica.executed);
+    for (const auto& [source, entry] : rest.entries()) {
+      const auto slot = frontier_.find(source);
+      if (!slot) continue;
+      if (numbers.size() <= *slot) numbers.resize(*slot + 1);
+      numbers[*slot] = std::max(numbers[*slot], entry.intervals.back().last);
+    }
+  }
 }
 
 Question FrontierNeed::missing(topology::ServerId id, const topology::Server& replica, const Goal& goal) const {
   const topology::Flavour flavour = replica.version.flavour;
   const bool mariadb = flavour == topology::Flavour::mariadb;
-  Question question{{}, {std::vector<std::uint64_t>(goal.numbers.size()), nullptr, true}};
+  auto numbers = goal.numbers;
+  ask_for_seen(id, replica, goal, numbers);
+  Question question{{}, {std::vector<std::uint64_t>(numbers.size()), nullptr, {}, true}};
   topology::GtidSet position;  // MariaDB: each domain once
   const auto also = [&question](const std::string& set) { question.text += (question.text.empty() ? "" : ",") + set; };
-  for (std::size_t slot = 0; slot < goal.numbers.size(); ++slot) {
-    if (has(id, replica, slot, goal.numbers[slot])) continue;
-    question.goal.numbers[slot] = goal.numbers[slot];
-    const topology::Gtid gtid{frontier_.source(slot), goal.numbers[slot], 1};
-    position.add(gtid);
+  for (std::size_t slot = 0; slot < numbers.size(); ++slot) {
+    if (has(id, replica, slot, numbers[slot])) continue;
+    question.goal.numbers[slot] = numbers[slot];
+    position.add(topology::Gtid{frontier_.source(slot), numbers[slot], 1});
     if (mariadb) continue;
     // All before it as well: what was acknowledged may have been committed in any order.
-    topology::GtidSet one;
-    one.add(gtid);
-    std::string through = one.to_string(flavour);
-    through.insert(through.rfind(':') + 1, "1-");
-    also(through);
+    topology::GtidSet through;
+    through.add_through(frontier_.source(slot), numbers[slot]);
+    also(through.to_string(flavour));
   }
   if (goal.baseline != nullptr && !has(id, replica, goal.baseline)) {
     question.goal.baseline = goal.baseline;

@@ -3,9 +3,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "proxy/routing/positions.h"
 #include "proxy/routing/route.h"
+#include "proxy/routing/sightings.h"
 #include "replication/topology/gtid_set.h"
 
 namespace wye::routing {
@@ -27,6 +29,8 @@ class Frontier {
   bool covered_by(const topology::GtidSet& executed) const;
   std::int64_t unreported_at() const { return unreported_at_.load(std::memory_order_acquire); }
   bool overflowed() const { return overflowed_.load(std::memory_order_relaxed); }
+  /// Where raise() has put this source.
+  std::optional<std::size_t> find(const topology::GtidSource& source) const;
   /// Slots 0 .. used()-1 have a source, for good; their numbers only grow.
   std::size_t used() const;
   std::uint64_t number(std::size_t slot) const { return slots_[slot].number.load(std::memory_order_acquire); }
@@ -44,15 +48,22 @@ class Frontier {
   std::atomic<bool> overflowed_{false};
 };
 
-/// What a read of this worker needs: the frontier, and what the primary had after a commit that nobody reported. What a
-/// replica has is known from its observation, or from its own answer since (Positions). One worker.
-class FrontierNeed final : public Need {
+/// What a read of this worker can need: the frontier, and what the primary had after a commit that nobody reported; and
+/// sets that sessions have seen. What a replica has is known from its observation, or from its own answer since
+/// (Positions). One worker.
+class FrontierNeed {
  public:
-  explicit FrontierNeed(Frontier& frontier) : frontier_(frontier) {}
+  using Set = Sightings::Set;
+  explicit FrontierNeed(Frontier& frontier, base::milliseconds interval = base::milliseconds{0})
+      : frontier_(frontier), sightings_(interval) {}
   /// With each new topology.
   void observe(const topology::Topology& topology);
-  bool covered_by(topology::ServerId id, const topology::Server& replica) const override;
-  bool can_wait_for(const topology::Server& replica) const override;
+  bool covered_by(topology::ServerId id, const topology::Server& replica) const;
+  /// The server knows how to wait for a position.
+  bool can_ask(const topology::Server& replica) const;
+  /// It is known what the frontier asks for.
+  bool attainable() const;
+  bool overflowed() const { return frontier_.overflowed(); }
 
   /// What is needed now, for a read that will go on later.
   Goal freeze() const;
@@ -60,14 +71,28 @@ class FrontierNeed final : public Need {
   /// What of the goal this replica is not known to have: the question to ask it. Empty text: nothing.
   Question missing(topology::ServerId id, const topology::Server& replica, const Goal& goal) const;
   Positions& positions() { return positions_; }
+  const Sightings& sightings() const { return sightings_; }
+
+  /// Each of these numbers, by slot, and all before it.
+  bool has(topology::ServerId id, const topology::Server& replica, const std::vector<std::uint64_t>& numbers) const;
+  bool has(topology::ServerId id, const topology::Server& replica, const topology::GtidSet& set) const;
+  void add_numbers(topology::GtidSet& set, const std::vector<std::uint64_t>& numbers) const;
+  /// What can have been seen there until then; nullptr: not known yet.
+  Set seen_in(topology::ServerId server, base::TimePoint at, const Set& known) const {
+    return known != nullptr ? known : sightings_.after(server, at);
+  }
+  /// The replica can be asked to wait for the set; `acknowledged`: and somebody here was told of all of it.
+  bool can_ask(const topology::Server& replica, const topology::GtidSet& set, bool acknowledged) const;
 
  private:
   bool has(topology::ServerId id, const topology::Server& replica, std::size_t slot, std::uint64_t number) const;
-  bool has(topology::ServerId id, const topology::Server& replica,
-           const std::shared_ptr<const topology::GtidSet>& baseline) const;
+  bool has(topology::ServerId id, const topology::Server& replica, const Set& baseline) const;
+  void ask_for_seen(topology::ServerId id, const topology::Server& replica, const Goal& goal,
+                    std::vector<std::uint64_t>& numbers) const;
   Frontier& frontier_;
   Positions positions_;
-  std::shared_ptr<const topology::GtidSet> baseline_;  // what the primary had when first observed after `baseline_of_`
+  Sightings sightings_;
+  Set baseline_;  // what the primary had when first observed after `baseline_of_`
   std::int64_t baseline_of_ = INT64_MIN;
 };
 
@@ -75,7 +100,7 @@ class FrontierNeed final : public Need {
 class FrozenNeed final : public Need {
  public:
   FrozenNeed(const FrontierNeed& need, const Goal& goal) : need_(need), goal_(goal) {}
-  bool covered_by(topology::ServerId id, const topology::Server& replica) const override {
+  bool covered_by(Consistency, topology::ServerId id, const topology::Server& replica) const override {
     return need_.covers(id, replica, goal_);
   }
 

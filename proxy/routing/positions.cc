@@ -11,6 +11,18 @@ namespace {
 constexpr base::milliseconds first_probe{10}, last_probe{1600};
 }
 
+void join(Goal& all, const Goal& one) {
+  if (!one.attainable) return;
+  if (all.numbers.size() < one.numbers.size()) all.numbers.resize(one.numbers.size());
+  for (std::size_t slot = 0; slot < one.numbers.size(); ++slot)
+    all.numbers[slot] = std::max(all.numbers[slot], one.numbers[slot]);
+  if (one.baseline != nullptr) all.baseline = one.baseline;  // the newest comes last
+  for (const auto& seen : one.seen) {
+    const auto same = [&](const Goal::Seen& other) { return other.what == seen.what && other.there == seen.there; };
+    if (std::none_of(all.seen.begin(), all.seen.end(), same)) all.seen.push_back(seen);
+  }
+}
+
 Positions::Replica& Positions::replica(ServerId server) {
   if (replicas_.size() <= server) replicas_.resize(std::size_t{server} + 1);
   return replicas_[server];

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,16 @@ namespace wye::routing {
 struct Goal {
   std::vector<std::uint64_t> numbers;                 // by slot of the frontier; 0: nothing of that source
   std::shared_ptr<const topology::GtidSet> baseline;  // what the primary had after a commit that nobody reported
+  struct Seen {
+    std::optional<topology::ServerId> there;        // this server has it
+    std::shared_ptr<const topology::GtidSet> what;  // nullptr: nobody knows it of another one
+  };
+  std::vector<Seen> seen;  // by the session, or by who made its token
   bool attainable = true;  // false: it can't be said yet what it is, so no replica is known to have it
 };
+
+/// One goal for all who have one of them.
+void join(Goal& all, const Goal& one);
 
 /// What a replica is asked to wait for.
 struct Question {

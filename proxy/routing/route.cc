@@ -1,6 +1,7 @@
 #include "proxy/routing/route.h"
 
 #include "proxy/routing/eligible.h"
+#include "proxy/routing/token.h"
 
 namespace wye::routing {
 namespace {
@@ -65,15 +66,20 @@ class Router {
   }
 
   Result<Route> run() {
+    auto route = decide();
+    if (route) route->level = wanted_.consistency;
+    return route;
+  }
+  const Wanted& wanted() const { return wanted_; }
+
+ private:
+  Result<Route> decide() {
     if (auto status = take_hint(); !status) return status.error();
     if (session_.pinned) return to_primary(Reason::pinned);
     if (session_.in_transaction && !begins_anew()) return inside_transaction();
     if (!session_.autocommit) return to_primary(Reason::autocommit_off);
     return outside_transaction();
   }
-  const Wanted& wanted() const { return wanted_; }
-
- private:
   base::Status take_hint();
   base::Status check_hint_server();
   bool begins_anew() const;
@@ -85,7 +91,7 @@ class Router {
   Route previous_statement() const;
   Result<Route> on_replica(Reason reason);
   Error none_eligible() const;
-  Route to_primary(Reason reason) const { return Route{input_.topology.primary, reason, {}}; }
+  Route to_primary(Reason reason) const { return Route{input_.topology.primary, reason, {}, {}}; }
 
   const Input& input_;
   const sql::Facts& facts_;
@@ -108,6 +114,10 @@ base::Status Router::take_hint() {
     } else if (!lenient) {
       return refuse("unknown consistency in the hint: " + quoted(hint.consistency));
     }
+  }
+  if (!hint.token.empty()) {
+    const auto token = parse_token(input_.topology.flavour, hint.token);
+    if (!token && !lenient) return refuse(token.error().message + " in the hint: " + quoted(hint.token));
   }
   if (hint.max_lag_ms) wanted_.max_lag = base::milliseconds{*hint.max_lag_ms};
   wanted_.tag = hint.tag;
@@ -169,17 +179,17 @@ bool Router::leaves_nothing_behind() const {
 /// must be fresh, as if it began there; else the transaction, in which nothing has happened, begins again elsewhere.
 Result<Route> Router::inside_transaction() const {
   if (!session_.transaction_read_only || !session_.transaction_server) return to_primary(Reason::transaction);
-  const Route there{session_.transaction_server, Reason::read_only_transaction, {}};
+  const Route there{session_.transaction_server, Reason::read_only_transaction, {}, {}};
   const ServerId id = *session_.transaction_server;
   if (input_.topology.primary != id && !leaves_nothing_behind()) {
     const bool for_its_kind = facts_.kind == Kind::read || facts_.kind == Kind::set || facts_.kind == Kind::write;
     return to_primary(for_its_kind && facts_.why != Why::plain_read ? reason_of(facts_.why) : Reason::transaction);
   }
   const bool first_read = session_.transaction_untouched && facts_.kind == Kind::read;
-  if (!first_read || wanted_.consistency == Consistency::eventual || input_.topology.primary == id) return there;
+  if (!first_read || input_.topology.primary == id) return there;
   const topology::Server& server = input_.topology.servers[id];
-  if (input_.need.covered_by(id, server)) return there;
-  if (may_wait_for(input_, wanted_, server)) return Route{input_.topology.primary, Reason::replicas_behind, {{id}, 1}};
+  if (input_.need.covered_by(wanted_.consistency, id, server)) return there;
+  if (may_wait_for(input_, wanted_, server)) return Route{input_.topology.primary, Reason::replicas_behind, {{id}, 1}, {}};
   if (input_.options.reads_on_primary == ReadsOnPrimary::never) return none_eligible();
   return to_primary(Reason::replicas_behind);
 }
@@ -219,7 +229,7 @@ Result<Route> Router::read() {
       return refuse("the server of the hint is " + std::string{topology::name(server.state)} + ": " +
                     quoted(server.name));
     }
-    return Route{hinted_server_, Reason::hint_server, {}};
+    return Route{hinted_server_, Reason::hint_server, {}, {}};
   }
   if (hint.replica && hint_may_move(facts_)) return on_replica(Reason::hint_replica);
   if (facts_.why == Why::previous_statement_value) return previous_statement();
@@ -234,7 +244,7 @@ Route Router::previous_statement() const {
   const bool only_previous = facts_.has(sql::fx_previous_result) && !facts_.has(sql::fx_last_insert_id);
   if (only_previous && session_.last_statement && *session_.last_statement < input_.topology.servers.size() &&
       input_.topology.servers[*session_.last_statement].state != State::offline) {
-    return Route{session_.last_statement, Reason::previous_statement_value, {}};
+    return Route{session_.last_statement, Reason::previous_statement_value, {}, {}};
   }
   return to_primary(Reason::previous_statement_value);
 }
@@ -242,8 +252,8 @@ Route Router::previous_statement() const {
 Result<Route> Router::on_replica(Reason reason) {
   const bool with_primary = input_.options.reads_on_primary == ReadsOnPrimary::always && reason == Reason::replica_read;
   const Choice choice = choose(input_, wanted_, with_primary);
-  if (choice.server) return Route{choice.server, reason, {}};
-  if (choice.wait.count > 0) return Route{input_.topology.primary, Reason::replicas_behind, choice.wait};
+  if (choice.server) return Route{choice.server, reason, {}, {}};
+  if (choice.wait.count > 0) return Route{input_.topology.primary, Reason::replicas_behind, choice.wait, {}};
   if (input_.options.reads_on_primary == ReadsOnPrimary::never) return none_eligible();
   return to_primary(choice.none_because);
 }

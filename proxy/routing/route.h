@@ -126,17 +126,17 @@ struct Route {
       server;  // absent: no server can take it now (writes wait for a primary; see `reason`)
   Reason reason = Reason::unknown_statement;
   WaitFor wait{};  // not empty: `server` is where it goes only after it has waited for these in vain
+  Consistency level = Consistency::global;  // that was asked for
 };
 
-/// How far the replicas must be. A replica is eligible only if covered(server) is true for it. Implemented by the
-/// acknowledged frontier.
+/// How far the replicas must be. A replica is eligible only if covered_by() is true for it. Implemented by LevelNeed.
 class Need {
  public:
   virtual ~Need() = default;
-  virtual bool covered_by(topology::ServerId id, const topology::Server& replica) const = 0;
+  virtual bool covered_by(Consistency level, topology::ServerId id, const topology::Server& replica) const = 0;
   /// Can this replica be asked to say when it is there?
-  virtual bool can_wait_for(const topology::Server& replica) const {
-    (void)replica;
+  virtual bool can_wait_for(Consistency level, topology::ServerId id, const topology::Server& replica) const {
+    (void)level, (void)id, (void)replica;
     return false;
   }
 };

@@ -37,7 +37,7 @@ bool take_word(Hint& hint, std::string_view word) {
   }
   const std::string_view key = trim(word.substr(0, equals));
   const std::string_view value = trim(word.substr(equals + 1));
-  if (value.empty()) return false;
+  if (value.empty()) return same(key, "token");  // of a session that has done nothing
   if (same(key, "server")) return hint.server = value, true;
   if (same(key, "consistency")) return hint.consistency = value, true;
   if (same(key, "tag")) return hint.tag = value, true;
@@ -47,6 +47,21 @@ bool take_word(Hint& hint, std::string_view word) {
     return hint.max_lag_ms.has_value();
   }
   return false;
+}
+
+/// A token is a list by commas as well: what follows one belongs to it unless it is a word of its own.
+std::size_t end_of_word(std::string_view words) {
+  std::size_t comma = words.find(',');
+  const std::size_t equals = words.find('=');
+  if (equals == std::string_view::npos || equals > comma || !same(trim(words.substr(0, equals)), "token")) return comma;
+  while (comma != std::string_view::npos) {
+    const std::size_t next = words.find(',', comma + 1);
+    const std::string_view piece = trim(words.substr(comma + 1, next - comma - 1));
+    const bool word = piece.find('=') != std::string_view::npos || same(piece, "primary") || same(piece, "replica");
+    if (word) break;
+    comma = next;
+  }
+  return comma;
 }
 
 }  // namespace
@@ -63,7 +78,7 @@ Hint parse_hint(std::string_view text) {
   words.remove_prefix(4);
   hint.present = true;
   while (true) {
-    const std::size_t comma = words.find(',');
+    const std::size_t comma = end_of_word(words);
     const std::string_view word = trim(words.substr(0, comma));
     if (!word.empty() && !take_word(hint, word) && hint.unknown_word.empty()) hint.unknown_word = word;
     if (comma == std::string_view::npos) return hint;

@@ -34,7 +34,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
             {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
             backend_options(shared), shared.accounts_changed),
       killer_(loop_, pool_),
-      need_(shared.frontier),
+      need_(shared.frontier, shared.config.replication.interval),
       waiters_(loop_, pool_, metrics_, need_, {shared.monitor, shared.config.routing.wait, shared.config.pool.idle}),
       commits_(loop_, pool_, shared.frontier, shared.monitor, shared.config.pool.idle),
       listen_tls_(shared.listen_tls),

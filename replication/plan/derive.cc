@@ -46,6 +46,7 @@ void copy_observation(const Observation& seen, topology::Server& server) {
   server.super_read_only = seen.super_read_only;
   server.defaults = seen.defaults;
   server.max_packet = seen.max_packet;
+  server.commits_after_replicas = seen.semi_sync && seen.semi_sync->source_enabled && seen.semi_sync->after_sync;
   server.executed = seen.executed;
   server.received = seen.received;
   server.observed_at = seen.began;

@@ -77,6 +77,7 @@ class Connection {
     bool has_semi_sync = false;
     bool semi_source_enabled = false, semi_source_active = false, semi_replica_enabled = false,
          semi_replica_active = false;
+    bool semi_after_sync = false;
     std::uint32_t semi_clients = 0;
     // MySQL 5.6: see settle().
     bool parallel_applier = false;

@@ -86,7 +86,7 @@ base::Status read_slow(Connection& connection, Connection::Memo& memo, base::Tim
   sql += ", @@report_host AS report_host, @@report_port AS report_port";
   if (!is_mariadb(memo.version)) sql += ", @@server_uuid AS uuid, @@global.gtid_mode AS gtid_mode";
   if (commits_late(memo.version)) sql += ", @@global.slave_parallel_workers AS workers";
-  sql += "; SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'; SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%enabled'";
+  sql += "; SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync%'; SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync%'";
   auto answer = connection.query(sql);
   if (!answer) return answer.error();
   if (answer->size() != 3 || answer->front().rows.empty()) return wrong_answer("identity");
@@ -115,6 +115,8 @@ base::Status read_slow(Connection& connection, Connection::Memo& memo, base::Tim
         memo.semi_source_enabled = is_on(value);
       if (either("rpl_semi_sync_replica_enabled", "rpl_semi_sync_slave_enabled"))
         memo.semi_replica_enabled = is_on(value);
+      if (either("rpl_semi_sync_source_wait_point", "rpl_semi_sync_master_wait_point"))
+        memo.semi_after_sync = equals(text(value), "AFTER_SYNC");
     }
   }
   memo.slow_at = now;
@@ -216,8 +218,8 @@ void copy_identity(const Connection::Memo& memo, Observation& seen) {
   seen.report_port = memo.report_port;
   seen.gtids = memo.gtids;
   if (memo.has_semi_sync)
-    seen.semi_sync = topology::SemiSync{memo.semi_source_enabled, memo.semi_source_active, memo.semi_replica_enabled,
-                                        memo.semi_replica_active, memo.semi_clients};
+    seen.semi_sync = topology::SemiSync{memo.semi_source_enabled, memo.semi_source_active, memo.semi_after_sync,
+                                        memo.semi_replica_enabled, memo.semi_replica_active, memo.semi_clients};
 }
 
 }  // namespace

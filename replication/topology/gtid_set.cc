@@ -292,6 +292,17 @@ void GtidSet::add(const GtidSet& other) {
   }
 }
 
+void GtidSet::add_through(const GtidSource& source, std::uint64_t n) {
+  if (n == 0 || n > max_number) return;
+  Entry& entry = entries_[source];
+  if (is_mariadb(source)) {
+    if (entry.intervals.empty() || n > entry.intervals.back().last) entry = {{{1, n}}, 1};
+    return;
+  }
+  entry.intervals.push_back({1, n});
+  normalise(entry.intervals);
+}
+
 std::uint64_t GtidSet::count() const {
   std::uint64_t sum = 0;
   for (const auto& [source, entry] : entries_) {
@@ -323,6 +334,17 @@ base::Result<Gtid> parse_gtid(Flavour flavour, std::string_view text) {
   if (wrong == nullptr && !scanner.done()) wrong = "an unexpected character";
   if (wrong != nullptr) return malformed(scanner, wrong);
   return gtid;
+}
+
+base::Result<GtidSet> parse_owned(std::string_view text) {
+  std::string sets;
+  bool thread = false;
+  for (const char c : text) {
+    if (c == '#') thread = true;
+    if (c == ':' || c == ',') thread = false;
+    if (!thread) sets += c;
+  }
+  return GtidSet::parse(Flavour::mysql, sets);
 }
 
 }  // namespace wye::topology

@@ -61,6 +61,7 @@ class GtidSet {
   GtidSet minus(const GtidSet& other) const;  // MariaDB: per domain the numbers above other's
   void add(const Gtid&);
   void add(const GtidSet&);
+  void add_through(const GtidSource&, std::uint64_t n);  // 1 .. n
   std::uint64_t count() const;  // how many transactions
   const std::map<GtidSource, Entry>& entries() const { return entries_; }
   bool operator==(const GtidSet&) const = default;
@@ -72,5 +73,8 @@ class GtidSet {
 /// One GTID as the server's session tracker reports it: "uuid:5", "uuid:tag:5", or MariaDB's "0-1-5".
 /// A MySQL tracker may report several at once ("uuid:5-7,..."): use GtidSet::parse for those.
 base::Result<Gtid> parse_gtid(Flavour, std::string_view text);
+
+/// MySQL's @@gtid_owned: GTIDs in commit, each with the number of its connection ("uuid:23#14").
+base::Result<GtidSet> parse_owned(std::string_view text);
 
 }  // namespace wye::topology

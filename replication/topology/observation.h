@@ -30,6 +30,7 @@ struct Channel {
 /// Semi-synchronous replication as the server reports it; absent: neither plugin nor built in.
 struct SemiSync {
   bool source_enabled = false, source_active = false;  // active: it hasn't fallen back to asynchronous
+  bool after_sync = false;  // a commit waits before it can be seen here; a replica may show it first
   bool replica_enabled = false, replica_active = false;
   std::uint32_t clients = 0;
 };

@@ -69,6 +69,7 @@ struct Server {
   bool super_read_only = false;
   std::shared_ptr<const Defaults> defaults;  // absent: not known
   std::uint64_t max_packet = 0;              // @@global.max_allowed_packet, which no session can change; 0: not known
+  bool commits_after_replicas = false;       // semi-synchronous, AFTER_SYNC: replicas may show a commit before it does
   std::string source;                        // replica: "host:port" of its source
   bool receiver_running = false, applier_running = false;
   std::string error;                        // last receiver or applier error

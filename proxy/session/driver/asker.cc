@@ -37,7 +37,7 @@ void Waiters::Asker::probe() {
   if (!waiters_.pool_.load()[server_].no_wait || opening_ || asked_) return;
   const auto& seen = replica();
   if (seen.role != topology::Role::replica || seen.state != topology::State::online) return;
-  if (!waiters_.need_.can_wait_for(seen) || !estimate_.probe_due(now) || now < retry_at_) return;
+  if (!waiters_.need_.can_ask(seen) || !waiters_.need_.attainable() || !estimate_.probe_due(now) || now < retry_at_) return;
   estimate_.probes(now);
   probing_ = true;
   want();
@@ -69,13 +69,12 @@ void Waiters::Asker::on_backend_lost(pool::Backend& backend, const base::Error& 
   failed(error.message);
 }
 
-/// The newest need of those that wait; one question at a time.
+/// For all that wait; one question at a time.
 void Waiters::Asker::ask() {
   if (backend_ == nullptr || asked_) return;
-  const auto* goal = waiters_.newest_goal(server_);
-  std::optional<routing::Goal> now_needed;
-  if (goal == nullptr && std::exchange(probing_, false)) goal = &now_needed.emplace(waiters_.need_.freeze());
-  if (goal == nullptr || !goal->attainable || replica().executed == nullptr) return;
+  auto goal = waiters_.joint_goal(server_);
+  if (!goal && std::exchange(probing_, false)) goal = waiters_.need_.freeze();
+  if (!goal || !goal->attainable || replica().executed == nullptr) return;
   auto question = waiters_.need_.missing(server_, replica(), *goal);
   if (question.text.empty()) return;  // it has it, as others have found out
   probing_ = false;

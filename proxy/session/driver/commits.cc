@@ -10,6 +10,11 @@ namespace wye::session {
 
 namespace {
 
+// MariaDB counts a commit before anybody can see it; MySQL after that, and owns its GTID until then. That must be read
+// first: what is in neither was not to be seen before.
+constexpr const char* in_binlog = "SELECT '', @@GLOBAL.gtid_binlog_pos, ''";
+constexpr const char* in_commit = "SELECT @@GLOBAL.gtid_owned, @@GLOBAL.gtid_executed, @@GLOBAL.server_uuid";
+
 constexpr base::milliseconds longest_wait{20};  // of an answer, for what it may have committed
 constexpr base::milliseconds patience{2000};    // with an answer that does not come
 constexpr base::milliseconds first_retry{100}, last_retry{5000};
@@ -35,12 +40,17 @@ Commits::~Commits() { close(); }
 
 void Commits::warn() { frontier_.unreported_commit(base::Clock::now()); }
 
-bool Commits::ask(Holder& holder) {
+template <class Which>
+bool Commits::any(Which&& which) const {
+  return std::any_of(waiting_.begin(), waiting_.end(), which);
+}
+
+bool Commits::ask(Holder& holder, Why why) {
   if (backend_ == nullptr && !open()) {
-    warn();
+    if (why == Why::commit) warn();
     return false;
   }
-  waiting_.push_back({&holder, loop_.now(), false});
+  waiting_.push_back({&holder, loop_.now(), false, why});
   if (waiting_.size() == 1) set_timer();
   send();
   return true;
@@ -48,7 +58,9 @@ bool Commits::ask(Holder& holder) {
 
 /// What it waited for may have been committed all the same.
 void Commits::cancel(const Holder& holder) {
-  if (std::erase_if(waiting_, [&](const Waiting& w) { return w.holder == &holder; }) > 0) warn();
+  const auto is_his = [&](const Waiting& w) { return w.holder == &holder; };
+  if (any([&](const Waiting& w) { return is_his(w) && w.why == Why::commit; })) warn();
+  std::erase_if(waiting_, is_his);
 }
 
 bool Commits::open() {
@@ -82,22 +94,33 @@ void Commits::send() {
   if (backend_ == nullptr || asking_ || waiting_.empty()) return;
   asking_ = true;
   used_at_ = loop_.now();
+  asked_at_ = base::Clock::now();
   for (auto& w : waiting_) w.asked = true;
   const bool mariadb = topology_->flavour == topology::Flavour::mariadb;
   backend_->submit(collector_, protocol::Expect::query,
-                   backend_->command(com_query, mariadb ? "SELECT @@GLOBAL.gtid_binlog_pos, ''"
-                                                        : "SELECT @@GLOBAL.gtid_executed, @@GLOBAL.server_uuid"));
+                   backend_->command(com_query, mariadb ? in_binlog : in_commit));
+}
+
+bool Commits::note(const RowCollector::Rows& rows) {
+  if (rows.size() != 1 || rows[0].size() != 3) return false;
+  auto set = topology::GtidSet::parse(topology_->flavour, rows[0][1]);
+  const auto owned = topology::parse_owned(rows[0][0]);
+  if (!set || !owned) return false;
+  auto all = std::make_shared<topology::GtidSet>(*set);
+  all->add(*owned);
+  known_ = {std::move(all), asked_at_, *server_};
+  // Reads need no more of others than before; but replicas can be asked only for what has a place in the frontier.
+  const bool reads_only = !any([](const Waiting& w) { return w.asked && w.why != Why::reads; });
+  if ((reads_only && frontier_.used() > 0) || raise(*set, rows[0][2])) return true;
+  return !any([](const Waiting& w) { return w.asked && w.why == Why::commit; });
 }
 
 /// The server commits under its own name, in a group under the group's. Other sources may have gaps that no replica
 /// ever fills: where such a one has grown, it can't be said what is needed.
-bool Commits::raise(const RowCollector::Rows& rows) {
-  if (rows.size() != 1 || rows[0].size() != 2) return false;
-  const auto set = topology::GtidSet::parse(topology_->flavour, rows[0][0]);
-  if (!set) return false;
-  for (const auto& [source, entry] : set->entries()) {
+bool Commits::raise(const topology::GtidSet& set, const std::string& uuid) {
+  for (const auto& [source, entry] : set.entries()) {
     if (entry.intervals.empty()) continue;
-    if (topology_->flavour == topology::Flavour::mysql && !same_server(source, rows[0][1])) {
+    if (topology_->flavour == topology::Flavour::mysql && !same_server(source, uuid)) {
       if (observed(source, entry)) continue;
       if (entry.intervals.size() > 1 || entry.intervals.front().first != 1) return false;
     }
@@ -117,7 +140,7 @@ bool Commits::observed(const topology::GtidSource& source, const topology::GtidS
 void Commits::answered(const RowCollector::Rows* rows) {
   asking_ = false;
   if (backend_ == nullptr || backend_->dead()) return;  // on_backend_lost() follows
-  if (rows == nullptr || !raise(*rows)) {
+  if (rows == nullptr || !note(*rows)) {
     close();
     return failed();
   }
@@ -144,14 +167,15 @@ void Commits::failed() {
   retry_at_ = loop_.now() + std::min(first_retry * (1 << std::min(failures_, 6U)), last_retry);
   if (failures_++ == 0) log::info("primary_not_asked", {{"why", "the connection for its position failed"}});
   if (waiting_.empty()) return;
-  warn();
+  if (any([](const Waiting& w) { return w.why == Why::commit; })) warn();
   for (auto* holder : take([](const Waiting&) { return true; })) holder->on_commits_known();
 }
 
 void Commits::time_out() {
   const auto now = loop_.now();
-  const auto late = take([&](const Waiting& w) { return now - w.since >= longest_wait; });
-  if (!late.empty()) warn();
+  const auto is_late = [&](const Waiting& w) { return now - w.since >= longest_wait; };
+  if (any([&](const Waiting& w) { return is_late(w) && w.why == Why::commit; })) warn();
+  const auto late = take(is_late);
   for (auto* holder : late) holder->on_commits_known();
 }
 

@@ -30,8 +30,17 @@ class Commits final : public pool::BackendHolder {
   Commits(const Commits&) = delete;
   Commits& operator=(const Commits&) = delete;
 
+  /// A commit: readers are warned if it can't be known. The others are reads, which warn nobody.
+  enum class Why : std::uint8_t { commit, token, reads };
   /// False: the primary can't be asked, and readers have been warned. True: `holder` waits.
-  bool ask(Holder& holder);
+  bool ask(Holder& holder, Why why);
+  /// All that the primary had, or was about to show, when it was last asked.
+  struct Known {
+    std::shared_ptr<const topology::GtidSet> set;
+    base::TimePoint asked{};
+    topology::ServerId server = 0;
+  };
+  const Known& known() const { return known_; }
   void cancel(const Holder& holder);
   /// Nothing can wait: readers go to the primary until it has been observed.
   void warn();
@@ -48,11 +57,15 @@ class Commits final : public pool::BackendHolder {
     Holder* holder;
     base::TimePoint since;
     bool asked;  // by the question that is on its way
+    Why why;
   };
   bool open();
   void send();
   void answered(const RowCollector::Rows* rows);
-  bool raise(const RowCollector::Rows& rows);
+  bool note(const RowCollector::Rows& rows);
+  bool raise(const topology::GtidSet& set, const std::string& uuid);
+  template <class Which>
+  bool any(Which&& which) const;
   bool observed(const topology::GtidSource& source, const topology::GtidSet::Entry& entry) const;
   void close();
   void failed();
@@ -70,9 +83,10 @@ class Commits final : public pool::BackendHolder {
   pool::Backend* backend_ = nullptr;
   std::optional<topology::ServerId> server_;  // whose connection that is, or will be
   bool opening_ = false, asking_ = false;
-  base::TimePoint used_at_{}, retry_at_{};
+  base::TimePoint used_at_{}, retry_at_{}, asked_at_{};
   unsigned failures_ = 0;
   std::vector<Waiting> waiting_;  // the oldest first
+  Known known_;
   RowCollector collector_;
   net::Timer timer_;
 };

@@ -12,6 +12,7 @@
 #include "proxy/protocol/secret.h"
 #include "proxy/routing/frontier.h"
 #include "proxy/routing/latest.h"
+#include "proxy/routing/levels.h"
 #include "proxy/session/driver/commits.h"
 #include "proxy/session/driver/killer.h"
 #include "proxy/session/driver/waiters.h"

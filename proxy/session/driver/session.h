@@ -173,7 +173,7 @@ class Session final : public net::StreamOwner,
   // session_run.cc
   void route_and_run();
   routing::SessionView view() const;
-  bool wait_for_replica(const routing::Route& route);
+  bool wait_for_replica(const routing::Route& route, const routing::LevelNeed& need);
   void run_on_primary(routing::Reason reason);
   void obtain(topology::ServerId server);
   void run_on(pool::Backend& backend);
@@ -190,6 +190,16 @@ class Session final : public net::StreamOwner,
   void finish(bool failed);
   void run_again(routing::Reason reason, metrics::Retry kind);
   void leave_server();
+  // session_levels.cc
+  routing::LevelNeed levels(const sql::Facts& facts);
+  bool learn(const routing::LevelNeed& need, bool refused, const routing::Route* route);
+  bool ask_primary();
+  void note_known();
+  void warn_of_commits();
+  void note_seen(base::TimePoint now);
+  bool token_query();
+  void answer_token();
+  static std::string token_statement(const std::string& column, const std::string& token);
   // session_untracked.cc
   bool names_no_schema() const;
   bool shows_own_trackers(const pool::Backend& backend) const;
@@ -282,6 +292,7 @@ class Session final : public net::StreamOwner,
   PreparedStatements prepared_;
   PreviousValues previous_;
   std::optional<topology::ServerId> transaction_server_, last_read_;
+  routing::SessionPosition position_;
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
   bool transaction_beside_ = false;     // and another one, as READ ONLY, on the primary (decision 0008)
@@ -326,6 +337,11 @@ class Session final : public net::StreamOwner,
   bool dispatching_ = false;
   std::optional<base::TimePoint> hold_until_, acquire_until_;
   std::optional<routing::Goal> goal_;  // the command has waited, or waits, for a replica to have this
+  routing::Consistency level_ = routing::Consistency::global;
+  std::optional<topology::GtidSet> token_;   // of its hint
+  std::optional<std::string> token_column_;  // it asks for the session's
+  base::TimePoint asking_since_{};           // the primary
+  bool asked_primary_ = false;               // what there is to see
   metrics::WaitOutcome wait_outcome_ = metrics::WaitOutcome::covered;
   unsigned ahead_left_ = 0;  // answers of the session's state still to come
   bool ahead_failed_ = false, preparing_ = false;

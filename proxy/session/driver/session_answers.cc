@@ -158,12 +158,14 @@ void Session::note_ok(const protocol::OkInfo& ok) {
       if (item.type == protocol::TrackerType::gtids) {
         if (const auto set = topology::GtidSet::parse(topology::Flavour::mysql, item.value)) {
           context_.frontier.raise(*set);
+          if (primary) position_.wrote(context_.frontier, *set, server_, sent_);
           named = true;
         }
       } else if (item.type == protocol::TrackerType::system_variable && item.name == "last_gtid" &&
                  !item.value.empty()) {
-        if (const auto gtid = topology::parse_gtid(topology::Flavour::mariadb, item.value)) {
+        if (const auto gtid = topology::GtidSet::parse(topology::Flavour::mariadb, item.value)) {
           context_.frontier.raise(*gtid);
+          if (primary) position_.wrote(context_.frontier, *gtid, server_, sent_);
           named = true;
         }
       }
@@ -175,7 +177,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   if (primary && mariadb && (facts_.kind == sql::Kind::call || (facts_.several && !facts_.replica_ok))) {
     const bool last = (ok.status & protocol::status::more_results) == 0;
     unreported_ = last;
-    if (!last && !named) context_.commits.warn();  // an answer that has not ended must not wait
+    if (!last && !named) warn_of_commits();  // an answer that has not ended must not wait
   }
   // Under the client's trackers nothing is named.
   const bool may_write = facts_.kind != sql::Kind::read && facts_.kind != sql::Kind::set;
@@ -264,8 +266,10 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
 /// Before the answer passes, readers need what it does not name. True: it waits until they do.
 bool Session::settle(bool failed) {
   const bool may_wait = !kill_ && upload_.complete() && !infile_.active();
-  if (!may_wait) context_.commits.warn();
-  if (!may_wait || !context_.commits.ask(*this)) return false;
+  if (!may_wait) warn_of_commits();
+  asking_since_ = base::Clock::now();
+  position_.wrote_unnamed(server_, asking_since_);
+  if (!may_wait || !context_.commits.ask(*this, Commits::Why::commit)) return false;
   wait_with_answer(failed);
   return true;
 }
@@ -277,7 +281,12 @@ void Session::wait_with_answer(bool failed) {
 }
 
 void Session::on_commits_known() {
+  if (std::holds_alternative<Learning>(state_)) {
+    note_known();
+    return token_column_ ? answer_token() : route_and_run();
+  }
   if (!std::holds_alternative<Settling>(state_)) return;
+  note_known();
   client_->hold(false);
   finish(std::get<Settling>(state_).failed);
 }
@@ -420,7 +429,7 @@ void Session::statement_lost(const pool::Backend& backend, const base::Error& er
   // It would have ended the transaction whatever its answer.
   const bool ends_it = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback;
   if (ends_it && !facts_.several) broken_transaction_ = false;
-  if (!replica) context_.frontier.unreported_commit(base::Clock::now());
+  if (!replica) warn_of_commits();
   note_side_effects();
   const bool read_only = facts_.kind == sql::Kind::read && !transaction;
   const base::Error told{

@@ -103,6 +103,8 @@ bool Session::take_command() {
   own_error_ = false;
   ran_ = {};
   goal_.reset();
+  token_column_.reset();
+  asked_primary_ = false;
   attempts_ = 0;
   statement_ = nullptr;
   kill_.reset();
@@ -282,6 +284,7 @@ void Session::query() {
     facts_.effects |= sql::fx_may_commit_unreported;
   }
   if (facts_.has(sql::fx_explain_route)) return explain_route(command_text());
+  if (token_query()) return;
   if (facts_.has(sql::fx_kill) && is_own_kill()) return ask_kill_target();
   if (transaction_is_broken()) return;
   note_statement();
@@ -373,8 +376,9 @@ void Session::explain_route(std::string_view text) {
   auto facts = classified(sql, as);
   correct(facts, as.digest);
   std::vector<routing::Candidate> candidates;
+  const auto need = levels(facts);
   const auto route = routing::explain(
-      {facts, view(), *context_.topology, context_.need, context_.options, context_.pool.load(), context_.loop.now()},
+      {facts, view(), *context_.topology, need, context_.options, context_.pool.load(), context_.loop.now()},
       candidates);
   if (!route) return fail(route.error());
   const auto table = explain_table(facts, *route, candidates, *context_.topology);

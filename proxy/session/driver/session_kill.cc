@@ -133,10 +133,11 @@ void Session::kill_answered(bool refused) {
 /// KILL QUERY, where the primary has nothing to end: a read on a replica, or a statement that waits in wye.
 void Session::interrupt() {
   const bool waits = std::holds_alternative<Holding>(state_) || std::holds_alternative<Acquiring>(state_) ||
-                     std::holds_alternative<Waiting>(state_);
+                     std::holds_alternative<Waiting>(state_) || std::holds_alternative<Learning>(state_);
   if (waits) {
     context_.pool.cancel(*this);
     context_.waiters.cancel(*this);
+    context_.commits.cancel(*this);
     fail({1317, "70100", "Query execution was interrupted"});
     return finish(true);
   }

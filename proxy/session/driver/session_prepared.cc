@@ -1,6 +1,7 @@
 #include "proxy/protocol/wire.h"
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
+#include "proxy/sql/token_query.h"
 
 // Binary prepared statements: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase_ps.html
 namespace wye::session {
@@ -22,7 +23,10 @@ void Session::prepare() {
                      std::to_string(PreparedStatements::most) + ")"});
   facts_ = sql::classify(command_text(), dialect());
   put_own_connection_id();
+  const auto token_column = sql::token_column(command_text());
+  if (token_column) replace_text(token_statement(*token_column, {}));
   statement_ = &prepared_.add(std::string(command_text()));
+  statement_->token_column = token_column;
   statement_->schema = session_.schema;
   statement_->facts = facts_ = classified(statement_->text, statement_->read_as);
   tally_.as = statement_->read_as;
@@ -60,6 +64,10 @@ void Session::execute() {
     fail(*statement_->lost);
     statement_->lost.reset();
     return;
+  }
+  if (statement_->token_column) {
+    token_column_ = statement_->token_column;
+    return answer_token();
   }
   if (statement_->fixed) return execute_with_long_data();
   route_and_run();

@@ -29,14 +29,17 @@ void Session::route_and_run() {
   to_primary_ = false;
   std::optional<routing::FrozenNeed> frozen;
   if (goal_) frozen.emplace(context_.need, *goal_);
-  const routing::Need& need = frozen ? static_cast<const routing::Need&>(*frozen) : context_.need;
+  const auto own = levels(facts_);
+  const routing::Need& need = frozen ? static_cast<const routing::Need&>(*frozen) : own;
   const auto route = routing::route(
       {facts_, view(), *context_.topology, need, context_.options, context_.pool.load(), context_.loop.now()});
+  if (learn(own, !route, route ? &*route : nullptr)) return;
   if (!route) {
     fail(route.error());
     return finish(true);
   }
-  if (wait_for_replica(*route)) return;
+  level_ = route->level;
+  if (wait_for_replica(*route, own)) return;
   reason_ = route->reason;
   const bool in_vain = goal_ && wait_outcome_ == metrics::WaitOutcome::timeout;
   if (in_vain && reason_ == routing::Reason::replicas_behind) reason_ = routing::Reason::wait_timeout;
@@ -46,12 +49,12 @@ void Session::route_and_run() {
 }
 
 /// True: it will be routed again when one of the replicas has what it needs by now, or its time is over.
-bool Session::wait_for_replica(const routing::Route& route) {
+bool Session::wait_for_replica(const routing::Route& route, const routing::LevelNeed& need) {
   if (goal_) return false;
   if (route.reason == routing::Reason::replicas_behind && context_.options.wait.count() > 0)
     context_.waiters.passed_over();
   if (route.wait.count == 0) return false;
-  goal_ = context_.need.freeze();
+  goal_ = need.freeze(route.level);
   if (!goal_->attainable) {  // another worker's statement has just made it so
     wait_outcome_ = metrics::WaitOutcome::failed;
     route_and_run();
@@ -227,6 +230,7 @@ void Session::finish(bool failed) {
     context_.metrics.statement_seconds.at(kind, metrics::Phase::total).observe(now - started_);
     count_digest(failed, kind == metrics::RouteKind::replica, now);
     note_previous(failed);
+    if (!std::holds_alternative<Settling>(state_)) note_seen(now);
     if (kind == metrics::RouteKind::replica) last_read_ = server_;
     if (statement_ != nullptr) statement_->last = server_;
     settle_transaction();

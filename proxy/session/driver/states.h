@@ -72,9 +72,10 @@ struct Recalling {
   bool give_away = false;  // the connection goes to another session
   base::TimePoint idle_since{};
 };
+struct Learning {};  // from the primary what there is to see
 struct Closed {};
 using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Waiting, Settling,
-                           ReadingBack, Recalling, Closed>;
+                           ReadingBack, Recalling, Learning, Closed>;
 
 /// A KILL of a session of wye's, while it runs.
 struct Kill {

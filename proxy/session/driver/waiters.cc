@@ -63,12 +63,15 @@ void Waiters::sweep() {
   }
 }
 
-/// The frontier only grows: the last that came has the most.
-const routing::Goal* Waiters::newest_goal(ServerId server) const {
-  for (auto it = waiting_.rbegin(); it != waiting_.rend(); ++it) {
-    if (waits_for(it->replicas, server)) return it->goal;
+/// All that those who wait for it need.
+std::optional<routing::Goal> Waiters::joint_goal(ServerId server) const {
+  std::optional<routing::Goal> all;
+  for (const auto& w : waiting_) {
+    if (!waits_for(w.replicas, server)) continue;
+    if (!all) all.emplace();
+    routing::join(*all, *w.goal);
   }
-  return nullptr;
+  return all;
 }
 
 bool Waiters::covered(const Waiting& waiting, ServerId server) const {

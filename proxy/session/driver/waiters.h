@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "proxy/metrics/worker_metrics.h"
@@ -53,7 +54,7 @@ class Waiters {
     base::TimePoint since;
   };
   Asker& asker(topology::ServerId server);
-  const routing::Goal* newest_goal(topology::ServerId server) const;
+  std::optional<routing::Goal> joint_goal(topology::ServerId server) const;
   bool covered(const Waiting& waiting, topology::ServerId server) const;
   template <class Over>
   std::vector<Waiting> take(Over&& is_over);

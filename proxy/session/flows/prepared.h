@@ -32,6 +32,7 @@ struct PreparedStatement {
   std::optional<topology::ServerId> fixed;  // SEND_LONG_DATA went there; until the EXECUTE or RESET
   std::optional<base::Error> lost;          // SEND_LONG_DATA failed: the next EXECUTE says so
   std::optional<topology::ServerId> last;   // where it was executed last
+  std::optional<std::string> token_column;  // it asks for the session's position under this name
   bool cursor = false;                      // then it may have left a cursor open there
 };
 

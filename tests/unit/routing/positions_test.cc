@@ -81,7 +81,7 @@ TEST_CASE("MariaDB is asked for a position with each domain once") {
   CHECK(need.covered_by(1, t.servers[1]));
   frontier.unreported_commit(at(120));  // nobody knows what that was
   CHECK_FALSE(need.freeze().attainable);
-  CHECK_FALSE(need.can_wait_for(t.servers[1]));
+  CHECK_FALSE(need.attainable());
 }
 
 TEST_CASE("a read that waits needs no more than when it came in") {
@@ -89,12 +89,12 @@ TEST_CASE("a read that waits needs no more than when it came in") {
   f.frontier.raise(*set(one + ":6"));
   const Goal goal = f.need.freeze();
   const FrozenNeed frozen{f.need, goal};
-  CHECK_FALSE(frozen.covered_by(1, f.t.servers[1]));
+  CHECK_FALSE(frozen.covered_by(Consistency::global, 1, f.t.servers[1]));
   f.yes(110);
   f.frontier.raise(*set(one + ":7," + two + ":1"));
-  CHECK(frozen.covered_by(1, f.t.servers[1]));
+  CHECK(frozen.covered_by(Consistency::global, 1, f.t.servers[1]));
   CHECK_FALSE(f.covered());
-  CHECK_FALSE(frozen.can_wait_for(f.t.servers[1]));
+  CHECK_FALSE(frozen.can_wait_for(Consistency::global, 1, f.t.servers[1]));
 }
 
 TEST_CASE("an answer proves what was asked, nothing else, and only until the next observation") {
@@ -173,13 +173,13 @@ TEST_CASE("answers are forgotten when it may be another server, or another life 
 TEST_CASE("servers that can't be asked") {
   Fixture f;
   topology::Server& replica = f.t.servers[1];
-  CHECK(f.need.can_wait_for(replica));
+  CHECK(f.need.can_ask(replica));
   replica.version.number = 50'624;
-  CHECK_FALSE(f.need.can_wait_for(replica));
+  CHECK_FALSE(f.need.can_ask(replica));
   replica.version.number = 50'744;
-  CHECK(f.need.can_wait_for(replica));
+  CHECK(f.need.can_ask(replica));
   replica.executed = nullptr;
-  CHECK_FALSE(f.need.can_wait_for(replica));
+  CHECK_FALSE(f.need.can_ask(replica));
 }
 
 TEST_CASE("waits in vain end the waiting, one that is not begins it again") {

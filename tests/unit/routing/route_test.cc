@@ -18,10 +18,12 @@ const base::TimePoint now{base::seconds{1000}};
 struct NeedButBehind : Need {
   std::set<std::string> behind;
   std::set<std::string> cannot_wait;
-  bool covered_by(topology::ServerId, const topology::Server& replica) const override {
-    return behind.count(replica.name) == 0;
+  bool covered_by(Consistency level, topology::ServerId, const topology::Server& replica) const override {
+    return level == Consistency::eventual || behind.count(replica.name) == 0;
   }
-  bool can_wait_for(const topology::Server& replica) const override { return cannot_wait.count(replica.name) == 0; }
+  bool can_wait_for(Consistency, topology::ServerId, const topology::Server& replica) const override {
+    return cannot_wait.count(replica.name) == 0;
+  }
 };
 
 struct World {
