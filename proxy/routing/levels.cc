@@ -129,7 +129,8 @@ Goal LevelNeed::freeze(Consistency level) const {
   for (std::size_t slot = 0; slot < position_.seen().size(); ++slot) raise(goal.numbers, slot, position_.seen()[slot]);
   for (const auto& read : position_.reads()) {
     const bool stands = read.known == nullptr && frontier_.sightings().stands(read.server, read.at);
-    goal.seen.push_back({stands ? std::optional{read.server} : std::nullopt, frontier_.seen_in(read.server, read.at, read.known)});
+    goal.seen.push_back(
+        {stands ? std::optional{read.server} : std::nullopt, frontier_.seen_in(read.server, read.at, read.known)});
   }
   return goal;
 }

@@ -189,7 +189,8 @@ Result<Route> Router::inside_transaction() const {
   if (!first_read || input_.topology.primary == id) return there;
   const topology::Server& server = input_.topology.servers[id];
   if (input_.need.covered_by(wanted_.consistency, id, server)) return there;
-  if (may_wait_for(input_, wanted_, server)) return Route{input_.topology.primary, Reason::replicas_behind, {{id}, 1}, {}};
+  if (may_wait_for(input_, wanted_, server))
+    return Route{input_.topology.primary, Reason::replicas_behind, {{id}, 1}, {}};
   if (input_.options.reads_on_primary == ReadsOnPrimary::never) return none_eligible();
   return to_primary(Reason::replicas_behind);
 }

@@ -218,7 +218,7 @@ void copy_identity(const Connection::Memo& memo, Observation& seen) {
   seen.report_port = memo.report_port;
   seen.gtids = memo.gtids;
   if (memo.has_semi_sync)
-    seen.semi_sync = topology::SemiSync{memo.semi_source_enabled, memo.semi_source_active, memo.semi_after_sync,
+    seen.semi_sync = topology::SemiSync{memo.semi_source_enabled,  memo.semi_source_active,  memo.semi_after_sync,
                                         memo.semi_replica_enabled, memo.semi_replica_active, memo.semi_clients};
 }
 

@@ -62,7 +62,7 @@ class GtidSet {
   void add(const Gtid&);
   void add(const GtidSet&);
   void add_through(const GtidSource&, std::uint64_t n);  // 1 .. n
-  std::uint64_t count() const;  // how many transactions
+  std::uint64_t count() const;                           // how many transactions
   const std::map<GtidSource, Entry>& entries() const { return entries_; }
   bool operator==(const GtidSet&) const = default;
 

@@ -37,7 +37,8 @@ void Waiters::Asker::probe() {
   if (!waiters_.pool_.load()[server_].no_wait || opening_ || asked_) return;
   const auto& seen = replica();
   if (seen.role != topology::Role::replica || seen.state != topology::State::online) return;
-  if (!waiters_.need_.can_ask(seen) || !waiters_.need_.attainable() || !estimate_.probe_due(now) || now < retry_at_) return;
+  if (!waiters_.need_.can_ask(seen) || !waiters_.need_.attainable() || !estimate_.probe_due(now) || now < retry_at_)
+    return;
   estimate_.probes(now);
   probing_ = true;
   want();

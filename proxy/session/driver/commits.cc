@@ -97,8 +97,7 @@ void Commits::send() {
   asked_at_ = base::Clock::now();
   for (auto& w : waiting_) w.asked = true;
   const bool mariadb = topology_->flavour == topology::Flavour::mariadb;
-  backend_->submit(collector_, protocol::Expect::query,
-                   backend_->command(com_query, mariadb ? in_binlog : in_commit));
+  backend_->submit(collector_, protocol::Expect::query, backend_->command(com_query, mariadb ? in_binlog : in_commit));
 }
 
 bool Commits::note(const RowCollector::Rows& rows) {

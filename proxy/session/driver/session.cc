@@ -265,8 +265,9 @@ void Session::on_topology() {
 }
 
 Session::Row Session::row() const {
-  static constexpr const char* states[] = {"login",  "idle",    "holding",  "acquiring",    "preparing", "running",
-                                           "asking", "waiting", "settling", "reading_back", "recalling", "learning", "closed"};
+  static constexpr const char* states[] = {"login",     "idle",     "holding", "acquiring", "preparing",
+                                           "running",   "asking",   "waiting", "settling",  "reading_back",
+                                           "recalling", "learning", "closed"};
   Row row;
   row.id = id_;
   row.user = account_ != nullptr ? account_->user : "";

@@ -75,8 +75,7 @@ struct Story {
     const auto colon = word.find(':'), equals = word.find('=');
     const std::string number = equals == std::string::npos ? "" : word.substr(equals + 1);
     const std::string name = word.substr(0, equals);
-    if (colon != std::string::npos)
-      return happens(word.substr(0, colon), name.substr(colon + 1), number);
+    if (colon != std::string::npos) return happens(word.substr(0, colon), name.substr(colon + 1), number);
     if (name == "unnamed") return position.wrote_unnamed(0, now);
     if (name == "failover") return fail_over(number);
     if (name == "token") return void(token = through(number));
