@@ -16,7 +16,7 @@ HUNG = 60  # seconds that no statement may take, whatever happens to replicas
 COUNTERS = ('statements', 'writes', 'sessions', 'resets', 'lost', 'reads',
             'global', 'session', 'monotonic', 'eventual', 'rows', 'text', 'prepared', 'autocommit', 'read only', 'in writers',
             'server 1', 'server 2', 'server 3', 'broken off', 'trouble',
-            'stale global', 'stale session', 'stale monotonic', 'stale eventual', 'stale impossible')
+            'stale global', 'stale session', 'stale monotonic', 'stale eventual', 'stale impossible', 'older session', 'older monotonic')
 INDEX = {name: i for i, name in enumerate(COUNTERS)}
 
 

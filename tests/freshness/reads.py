@@ -50,6 +50,9 @@ class Reads:
             yield from self.alone()
 
     def level(self):
+        only = self.process.options.level
+        if only and self.process.hints:
+            return EVENTUAL if self.random.random() < 0.05 else only
         return self.random.choices(LEVELS, WEIGHTS)[0]
 
     def hint(self, level):
@@ -166,6 +169,8 @@ class Reads:
     def one_row(self, level, row, version, needed, server, sent, text, place, floor):
         if version > self.ledger.sent[row] or (record := self.ledger.record(row, version)) and record[0] == ABORTED:
             self.stale('impossible', row, version, self.ledger.sent[row], server, sent, text, place, 'never committed')
+        if level in (SESSION, MONOTONIC) and version < needed:
+            self.count(f'older {level}')  # as it may be: others have written
         if version >= needed and version >= self.seen.get(row, 0) and version >= self.ledger.needed(row, floor):
             return
         if level in (GLOBAL, EVENTUAL) and version < needed:
