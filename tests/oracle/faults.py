@@ -8,10 +8,12 @@
 Each fault is a piece of the sources and what stands in its place; FAULT there is true if $WYE_FAULT names it. So one build has all of them, and
 without $WYE_FAULT it is wye.
 """
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +51,11 @@ FAULTS = [
           'if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;\n'
           '    if (FAULT && variable == "div_precision_increment") continue;'),
     Fault('variable_not_put_back', 'what another session has set on a connection stays', FLOWS + 'session_state.cc',
+          'if (variables_.contains(variable) || there == nullptr || *there == value) continue;',
+          'if (variables_.contains(variable) || there == nullptr || *there == value || (FAULT && variable == "time_zone")) continue;'),
+    Fault('default_not_put_back', 'nor is a variable that results do not depend on', FLOWS + 'session_state.cc',
           'if (of_schema(variable) || of_login(variable)) continue;',
-          'if (of_schema(variable) || of_login(variable) || (FAULT && variable == "lc_time_names")) continue;'),
+          'if (of_schema(variable) || of_login(variable) || (FAULT && variable == "wait_timeout")) continue;'),
     Fault('charset_not_restored', 'SET NAMES is not repeated', FLOWS + 'session_state.cc',
           'if (!names.empty() && other_names) {', 'if (!names.empty() && other_names && !FAULT) {'),
     Fault('foreign_collation', "another session's SET NAMES leaves the collation of results", FLOWS + 'session_state.cc',
@@ -184,6 +189,16 @@ def seed():
             to.write_text(text)
 
 
+@contextmanager
+def alone():
+    """Both flavours may be looked at by two runs at the same time."""
+    TREE.parent.mkdir(parents=True, exist_ok=True)
+    with open(TREE.parent / 'lock', 'w', encoding='ascii') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@alone()
 def build():
     """The program with all faults. Whatever a build of these sources has left in ccache is used."""
     seed()

@@ -88,3 +88,19 @@ def own_id(s):
         return
     s.query(s.one(f'SELECT CONNECTION_ID() = {OWN_ID} AS x', f'SELECT connection_id ( ) = {OWN_ID} AS x, COUNT(*) FROM {items}',
         f'SELECT COUNT(*) AS x FROM {items} WHERE CONNECTION_ID() = {OWN_ID}', f'SELECT (SELECT CONNECTION_ID()) = {OWN_ID} AS x'), '3.connection_id', reads=True)
+
+
+@rule(4)
+def same_variables(s):
+    """The collation of results is that of SET NAMES, which no variable shows: two sessions that differ in nothing else."""
+    one, other = s.rng.sample(('utf8mb4_bin', 'utf8mb4_unicode_ci', 'utf8mb4_general_ci'), 2)
+    mine, theirs = s.rng.sample(((f'SET NAMES utf8mb4 COLLATE {one}',), (f'SET NAMES utf8mb4 COLLATE {other}', f'SET collation_connection = {one}')), 2)
+    shows = [f'SELECT name FROM {s.first}.items ORDER BY id LIMIT 1', "SELECT 'x'"]
+    for sql in mine:
+        s.query(sql, '4.charset', '4.leak')
+    for _ in range(s.number(1, 2)):
+        s.query(s.one(*shows), '4.charset', '4.leak', reads=True)
+        for sql in theirs:
+            s.add('beside', sql, '4.charset', '4.leak')
+        s.add('beside', s.one(*shows), '4.charset', '4.leak', reads=True)
+    s.query(s.one(*shows), '4.charset', '4.leak', reads=True)

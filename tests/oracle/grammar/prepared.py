@@ -39,7 +39,9 @@ def run(s, name):
     rows = ['4.prepared', '3.results'] + (['4.long_data'] if how else []) + (['4.pin_cursor'] if 'cursor' in how else [])
     if s.transaction is None and reads and not s.pinned:
         rows.append('2.replica_read')
-    s.add('execute', how, *rows, name=name, args=[argument(s) for _ in range(count)], reads=reads)
+    if how != 'again' or name not in s.bound or s.chance(0.2):  # the types are only left out if they are as before
+        s.bound[name] = [argument(s) for _ in range(count)]
+    s.add('execute', how, *rows, name=name, args=s.bound[name], reads=reads)
     if 'cursor' in how:
         for _ in range(s.number(1, 3)):
             s.add('fetch', str(s.number(1, 5)), '4.long_data', '4.pin_cursor', name=name)

@@ -6,12 +6,14 @@
 The same seed makes the same session. What the scene believes (a transaction is open, sql_mode) may be wrong after an error; then the
 statements that follow are errors on both sides, which is as good."""
 import random
+import re
 
 from ops import DEPRECATE_EOF, FOUND_ROWS, IGNORE_SPACE, TRACK, Op, Script
 
 RULES = []  # (function, weight, flavours)
 # Sessions of one kind do a few things often: deeper than all things once.
 THEMES_PER_SESSION = 3
+FREE = 0.75  # of the sessions do nothing that keeps a connection: it is handed over after most of their statements
 
 
 def rule(weight=10, flavours='mysql mariadb'):
@@ -19,6 +21,12 @@ def rule(weight=10, flavours='mysql mariadb'):
         RULES.append((function, weight, flavours.split()))
         return function
     return register
+
+
+# What lives on a connection, or what wye can't see through: after it, the session has its connection to the primary for good.
+TIES = re.compile(r"""(?<![@\w'"])@[\w`]|:=|\bTEMPORARY\b|\bLOCK TABLES\b|GET_LOCK|^XA |^HANDLER|PREPARE|^EXECUTE|SET ROLE|SET STATEMENT|^CALL |PROCEDURE
+    |timestamp =|insert_id =|rand_seed|@@identity|session_track|auto_is_null|\.?\b(twice|counted|noted|keeps|lies|no_such|no_such_function)\(|^SELEC\b|^SIGNAL
+    |GET DIAGNOSTICS|FOR CONNECTION|@@global|GLOBAL|unterminated|^SET TRANSACTION|^HELP""", re.X)
 
 
 class Scene:
@@ -29,6 +37,7 @@ class Scene:
         self.ansi = self.raw_backslash = False
         self.transaction = None  # None, 'rw', 'ro'
         self.autocommit = True
+        self.bound = {}
         self.prepared, self.text_prepared, self.temporary, self.tables = {}, [], [], []
         self.handler = self.locked = None
         self.user_variables = []
@@ -80,6 +89,10 @@ class Scene:
         self.query(sql, '3.errors', *rows)
 
 
+def ties(op):
+    return op.do in ('option', 'fetch') or 'cursor' in op.text or (op.do != 'beside' and TIES.search(op.text) is not None)
+
+
 def generate(seed, flavour, schemas, length):
     rng = random.Random(f'{seed}')
     scene = Scene(rng, flavour, schemas)
@@ -96,11 +109,18 @@ def generate(seed, flavour, schemas, length):
     from grammar import variables
     if rng.random() < 0.5:
         variables.probe(scene, '4.leak')
-    wanted = rng.randint(length // 2, length * 3 // 2)
+    wanted, free = rng.randint(length // 2, length * 3 // 2), rng.random() < FREE
+    if free:
+        scene.ops = [op for op in scene.ops if not ties(op)]
     while len(scene.ops) < wanted:
+        done = len(scene.ops)
         rng.choices([function for function, _ in usable], weights)[0](scene)
         if rng.random() < 0.06:
             variables.probe(scene)
+        if free and any(ties(op) for op in scene.ops[done:]):
+            del scene.ops[done:]
+            scene.pinned, scene.transaction = False, None
+            scene.prepared = {name: known for name, known in scene.prepared.items() if any(op.name == name for op in scene.ops)}
     for op in scene.ops:
         extra = ['3.trackers'] if scene.flags & TRACK else []
         extra += ['3.capabilities'] if scene.flags & ~TRACK else []

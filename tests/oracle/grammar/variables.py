@@ -75,7 +75,11 @@ def sql_mode(s):
     s.query(f'SET {s.one("", "SESSION ", "@@session.", "@@")}sql_mode = {s.text(mode)}', '4.sql_mode')
     s.ansi = 'ANSI' in mode or mode in ('ORACLE', 'MSSQL')
     s.raw_backslash = 'NO_BACKSLASH' in mode or mode in ('ORACLE', 'MSSQL')
-    items = f'{s.first}.items'
+    items, notes = f'{s.first}.items', f'{s.first}.notes'
+    if (s.ansi or s.raw_backslash) and s.chance(0.6):  # who reads it as in another mode sees a harmless string to the end
+        s.query(rf"SELECT 'a\'; INSERT INTO {notes} (note) VALUES (8) -- '" if s.raw_backslash else
+                rf'SELECT 1 AS "a\"; INSERT INTO {notes} (note) VALUES (9) -- "', '4.sql_mode', '1.lexer')
+        s.query('SELECT LAST_INSERT_ID()', '4.sql_mode', '1.previous', reads=True)
     for _ in range(s.number(1, 3)):
         s.query(s.one(f'SELECT "name" FROM {items} ORDER BY id LIMIT 2', rf"SELECT 'a\\b', id FROM {items} ORDER BY id LIMIT 1",
             f"SELECT 'x' || 'y' FROM {items} LIMIT 1", f'SELECT COUNT (*) FROM {items}', f"SELECT CAST('12x' AS SIGNED) FROM {items} LIMIT 1",
@@ -124,6 +128,10 @@ def a_backslash_in_a_character(s):
     lead = '\udc81' if s.chance(0.5) else '\udc95'
     s.query(f"SELECT HEX('{lead}\\'), id FROM {s.first}.items WHERE id = 1 FOR UPDATE", '1.lexer', '1.locking')
     s.query(f"SELECT HEX('{lead}\\'), id FROM {s.first}.items ORDER BY id LIMIT 1", '1.lexer', reads=True)
+    if s.chance(0.6):  # whoever takes the quote for an escaped one sees a harmless string to the end
+        s.query(s.one(f"SELECT HEX('{lead}\\'); INSERT INTO {s.first}.notes (note) VALUES (7) -- '", f"SELECT HEX('{lead}\\'), LAST_INSERT_ID(55) -- '",
+            f"SELECT HEX('{lead}\\'), COUNT(*) FROM {s.first}.items; SET time_zone = '+05:00' -- '"), '1.lexer')
+        s.query(s.one('SELECT LAST_INSERT_ID()', f'SELECT @@time_zone, COUNT(*) FROM {s.first}.notes'), '1.lexer', '1.previous', reads=True)
     if s.chance(0.8):
         s.query('SET NAMES utf8mb4', '4.charset')
 
