@@ -50,12 +50,12 @@ FAULTS = [
           'if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;',
           'if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;\n'
           '    if (FAULT && variable == "div_precision_increment") continue;'),
-    Fault('variable_not_put_back', 'what another session has set on a connection stays', FLOWS + 'session_state.cc',
+    Fault('variable_not_put_back', 'the time zone that another session has set on a connection stays', FLOWS + 'session_state.cc',
           'if (variables_.contains(variable) || there == nullptr || *there == value) continue;',
           'if (variables_.contains(variable) || there == nullptr || *there == value || (FAULT && variable == "time_zone")) continue;'),
-    Fault('default_not_put_back', 'nor is a variable that results do not depend on', FLOWS + 'session_state.cc',
+    Fault('default_not_put_back', 'nor are the variables that results do not depend on', FLOWS + 'session_state.cc',
           'if (of_schema(variable) || of_login(variable)) continue;',
-          'if (of_schema(variable) || of_login(variable) || (FAULT && variable == "wait_timeout")) continue;'),
+          'if (of_schema(variable) || of_login(variable) || FAULT) continue;'),
     Fault('charset_not_restored', 'SET NAMES is not repeated', FLOWS + 'session_state.cc',
           'if (!names.empty() && other_names) {', 'if (!names.empty() && other_names && !FAULT) {'),
     Fault('foreign_collation', "another session's SET NAMES leaves the collation of results", FLOWS + 'session_state.cc',
@@ -104,8 +104,10 @@ FAULTS = [
     Fault('next_transaction_lost', 'SET TRANSACTION does not keep the connection', FLOWS + 'session_state.cc',
           'if (facts.has(Effect::fx_next_transaction) && !in_transaction())', 'if (facts.has(Effect::fx_next_transaction) && !in_transaction() && !FAULT)'),
     # routing
-    Fault('locking_read_on_replica', 'FOR UPDATE is a read like others', 'proxy/sql/scanner.cc',
-          'if (next.is(Word::UPDATE) || next.is(Word::SHARE)) raise', 'if ((next.is(Word::UPDATE) || next.is(Word::SHARE)) && !FAULT) raise'),
+    Fault('locking_read_on_replica', 'FOR UPDATE and LOCK IN SHARE MODE are reads like others', 'proxy/sql/scanner.cc',
+          'return raise(Why::locking_read);\n    case Word::FOR:\n      if (next.is(Word::UPDATE) || next.is(Word::SHARE)) raise',
+          'if (!FAULT) raise(Why::locking_read);\n      return;\n    case Word::FOR:\n'
+          '      if ((next.is(Word::UPDATE) || next.is(Word::SHARE)) && !FAULT) raise'),
     Fault('autocommit_off_on_replica', 'reads under autocommit=0 go to replicas', 'proxy/routing/route.cc',
           'if (!session_.autocommit) return to_primary', 'if (!session_.autocommit && !FAULT) return to_primary'),
     Fault('transaction_split', 'reads inside a transaction go to replicas', 'proxy/routing/route.cc',

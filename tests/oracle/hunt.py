@@ -101,7 +101,7 @@ def run(options, flavours, seed):
     chosen = [known[name] for name in options.faults] or faults.FAULTS
     seen = {}
     for flavour in flavours:
-        with Place(flavour, binary, options.slots, options.consistency, options.pool, options.hand_over) as place:
+        with Place(flavour, binary, options.slots, options.consistency, 3 * options.slots + 1, options.hand_over) as place:
             without = set()
             for fault in chosen:
                 looking = hunt(place, fault, options, seed, without)

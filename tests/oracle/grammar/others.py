@@ -63,6 +63,11 @@ def user_locks(s):
     s.add('beside', s.one(f'SELECT GET_LOCK({lock}, 0)', f'DO GET_LOCK({lock}, 0)'), '1.server_function', '4.pin_user_lock')
     s.query(s.one(f'SELECT GET_LOCK({lock}, 0)', f'SELECT IS_FREE_LOCK({lock})', f'SELECT RELEASE_LOCK({lock})',
         f'SELECT IS_FREE_LOCK({lock}), COUNT(*) FROM {s.first}.items'), '1.server_function', '4.pin_user_lock', reads=True)
+    if s.chance(0.5):  # each has the lock of its own at the same time
+        own = f"'{s.first}_own'"
+        s.query(f'SELECT GET_LOCK({own}, 0)', '1.server_function', '4.pin_user_lock')
+        s.add('beside', s.one(f'SELECT GET_LOCK({own}, 0)', f'SELECT RELEASE_LOCK({own})', f'SELECT RELEASE_LOCK({lock})'), '1.server_function', '4.pin_user_lock')
+        s.query(s.one(f'SELECT RELEASE_LOCK({own})', f'SELECT GET_LOCK({lock}, 0)'), '1.server_function', '4.pin_user_lock')
     s.add('beside', f'SELECT RELEASE_LOCK({lock})', '1.server_function', '4.pin_user_lock')
     s.query(s.one(f'SELECT GET_LOCK({lock}, 0)', f'SELECT IS_FREE_LOCK({lock})'), '1.server_function', '4.pin_user_lock')
     s.query(f'DO RELEASE_LOCK({lock})', '4.pin_user_lock')

@@ -13,7 +13,8 @@ from ops import DEPRECATE_EOF, FOUND_ROWS, IGNORE_SPACE, TRACK, Op, Script
 RULES = []  # (function, weight, flavours)
 # Sessions of one kind do a few things often: deeper than all things once.
 THEMES_PER_SESSION = 3
-FREE = 0.75  # of the sessions do nothing that keeps a connection: it is handed over after most of their statements
+TAKEN = 0.06  # of the statements: the second session takes the connection that was given up just before
+FREE = 0.8  # of the sessions do nothing that keeps a connection: it is handed over after most of their statements
 
 
 def rule(weight=10, flavours='mysql mariadb'):
@@ -77,6 +78,9 @@ class Scene:
     # operations
 
     def query(self, sql, *rows, reads=False):
+        if self.chance(TAKEN):
+            self.ops.append(Op('beside', self.one('DO 0', 'SELECT LAST_INSERT_ID()', 'SELECT ROW_COUNT()', 'SELECT @@session.sql_mode, @@session.time_zone'),
+                               rows=('4.leak',)))
         state = () if not self.pinned else ('2.pinned',)
         inside = ('2.write_transaction',) if self.transaction == 'rw' or not self.autocommit else ()
         replica = ('2.replica_read',) if reads and not state and not inside and self.transaction is None else ()
@@ -90,7 +94,7 @@ class Scene:
 
 
 def ties(op):
-    return op.do in ('option', 'fetch') or 'cursor' in op.text or (op.do != 'beside' and TIES.search(op.text) is not None)
+    return op.do in ('option', 'fetch') or 'cursor' in op.text or TIES.search(op.text) is not None
 
 
 def generate(seed, flavour, schemas, length):
