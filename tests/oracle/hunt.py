@@ -1,7 +1,7 @@
 """Looks for the faults of faults.py: how long does it take until a session shows each of them?
 
-A difference counts if the same session, played again through the same program with the fault off, is answered as directly, and if nothing of
-its kind was ever seen there. Some faults need what another session has left: those before it are played again with it."""
+A difference counts if the same session, played again through the same program with the fault off, is answered as directly. Some
+faults need what another session has left: those before it are played again with it."""
 import itertools
 import json
 import threading
@@ -22,8 +22,7 @@ BEGIN, END = '<!-- faults: begin -->', '<!-- faults: end -->'
 
 
 class Hunt:
-    def __init__(self, flavour, seed, length, known):
-        self.known = known  # kinds of differences that wye has without a fault
+    def __init__(self, flavour, seed, length):
         self.flavour, self.seed, self.length = flavour, seed, length
         self.found, self.trouble, self.sessions, self.others = None, None, itertools.count(), 0
         self._began = time.monotonic()
@@ -48,15 +47,13 @@ class Hunt:
         return time.monotonic() - self._began
 
     def is_the_fault(self, slot, found, before):
-        if signature(found) in self.known or signature(found).startswith(KNOWN):
+        if signature(found).startswith(KNOWN):
             return False
         without = self.differs(slot, found.script, [], 'through')  # most of what is not the fault ends here
         for earlier in ([], before):
             for _ in range(AGAIN):
-                if without:
-                    self.known.add(signature(without))
-                    if without.at <= found.at:
-                        return False
+                if without and without.at <= found.at:
+                    return False
                 if self.found is not None:
                     return False
                 without = self.differs(slot, found.script, earlier, 'through')
@@ -75,13 +72,13 @@ class Hunt:
         return both.run(slot, script, fresh=True, way=way)
 
 
-def hunt(place, fault, options, seed, known):
+def hunt(place, fault, options, seed):
     """Hunt, done."""
     with place.faulty(fault.name) as port:
         slots = [place.slot(number) for number in range(options.slots)]
         for slot in slots:
             slot.ports['faulty'] = port
-        looking = Hunt(place.flavour, seed, options.length, known)
+        looking = Hunt(place.flavour, seed, options.length)
         threads = [threading.Thread(target=looking.work, args=(slot,)) for slot in slots]
         for thread in threads:
             thread.start()
@@ -102,12 +99,10 @@ def run(options, flavours, seed):
     seen = {}
     for flavour in flavours:
         with Place(flavour, binary, options.slots, options.consistency, 3 * options.slots + 1, options.hand_over) as place:
-            without = set()
             for fault in chosen:
-                looking = hunt(place, fault, options, seed, without)
+                looking = hunt(place, fault, options, seed)
                 seen[fault.name, flavour] = note(fault, flavour, looking)
                 print('\n'.join(told(fault, flavour, looking)), flush=True)
-            print('\n'.join(['without a fault:', *sorted(without)]), flush=True)
     if options.write:
         write(table(json.loads(NOTES.read_text())))
     return all(any(seen[fault.name, flavour] for flavour in flavours) for fault in chosen)
