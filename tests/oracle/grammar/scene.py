@@ -14,7 +14,7 @@ RULES = []  # (function, weight, flavours)
 # Sessions of one kind do a few things often: deeper than all things once.
 THEMES_PER_SESSION = 3
 TAKEN = 0.06  # of the statements: the second session takes the connection that was given up just before
-FREE = 0.8  # of the sessions do nothing that keeps a connection: it is handed over after most of their statements
+FREE = 0.85  # of the sessions do nothing that keeps a connection: it is handed over after most of their statements
 
 
 def rule(weight=10, flavours='mysql mariadb'):
@@ -25,9 +25,9 @@ def rule(weight=10, flavours='mysql mariadb'):
 
 
 # What lives on a connection, or what wye can't see through: after it, the session has its connection to the primary for good.
-TIES = re.compile(r"""(?<![@\w'"])@[\w`]|:=|\bTEMPORARY\b|\bLOCK TABLES\b|GET_LOCK|^XA |^HANDLER|PREPARE|^EXECUTE|SET ROLE|SET STATEMENT|^CALL |PROCEDURE
-    |timestamp =|insert_id =|rand_seed|@@identity|session_track|auto_is_null|\.?\b(twice|counted|noted|keeps|lies|no_such|no_such_function)\(|^SELEC\b|^SIGNAL
-    |GET DIAGNOSTICS|FOR CONNECTION|@@global|GLOBAL|unterminated|^SET TRANSACTION|^HELP""", re.X)
+TIES = re.compile(r'''(?<![@\w'"])@[\w`]|:=|\bTEMPORARY\b|\bLOCK TABLES\b|GET_LOCK|^XA |^HANDLER|PREPARE|^EXECUTE|SET ROLE|SET STATEMENT|^CALL |PROCEDURE'''
+                  r'''|timestamp =|insert_id =|rand_seed|@@identity|session_track|auto_is_null|\.?\b(twice|counted|noted|keeps|lies|no_such|no_such_function)\(|^SELEC\b|^SIGNAL'''
+                  r'''|GET DIAGNOSTICS|FOR CONNECTION|@@global|GLOBAL|unterminated|^SET TRANSACTION|^HELP''')
 
 
 class Scene:
