@@ -58,7 +58,9 @@ void Session::note_seen(base::TimePoint now) {
   const bool chosen = reason_ == routing::Reason::replica_read || reason_ == routing::Reason::hint_replica ||
                       reason_ == routing::Reason::read_only_transaction;
   const bool covers = chosen && level_ != routing::Consistency::eventual;
-  position_.saw(server_, now, covers || is_primary(server_));
+  // The primary has what replicas have shown, but for what it lets them show first.
+  const bool has_all = is_primary(server_) && !server(server_).commits_after_replicas;
+  position_.saw(server_, now, covers || has_all);
 }
 
 /// `SELECT @@wye_token`. False: it is another statement.
