@@ -15,6 +15,7 @@
 #include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
 #include "proxy/protocol/result_set.h"
+#include "replication/manager/operator.h"
 #include "replication/topology/topology.h"
 
 namespace wye::admin {
@@ -33,16 +34,20 @@ struct Context {
   std::function<std::string()> readiness;                                // empty: ready; else why not
   std::function<bool(std::string_view name, bool drained)> set_drained;  // false: no such server
   std::function<base::Result<protocol::Table>(std::string_view sql)> explain_route;
-  const config::Config* config = nullptr;  // outlives the server
-  std::string version;                     // wye's own
+  /// Sets replication up. An error: it does not begin. `done` is called on the loop's thread, when it ends.
+  std::function<base::Status(manager::SetUpRequest request, std::function<void(manager::SetUpAnswer)> done)> set_up;
+  std::function<manager::Report()> operation;  // that runs, or the last
+  const config::Config* config = nullptr;      // outlives the server
+  std::string version;                         // wye's own
   std::function<base::TimePoint()> now = base::Clock::now;
   base::TimePoint started = base::Clock::now();
 };
 
 struct Limits {
-  base::milliseconds login{10'000};    // from the connect to the end of the login
-  base::milliseconds answer{10'000};   // for a worker's answer
-  base::milliseconds stalled{60'000};  // an answer waits and the client takes nothing
+  base::milliseconds login{10'000};           // from the connect to the end of the login
+  base::milliseconds answer{10'000};          // for a worker's answer
+  base::milliseconds change{24 * 3'600'000};  // for what changes servers: it ends by its own deadlines
+  base::milliseconds stalled{60'000};         // an answer waits and the client takes nothing
   std::size_t connections = 64;
   std::size_t packet = std::size_t{1} << 20;
   std::size_t unsent = std::size_t{16} << 20;

@@ -231,7 +231,7 @@ std::string Session::statistics() const {
 void Session::query(base::ByteView text) {
   waiting_ = true;
   const auto number = ++query_;
-  deadline_ = context_.now() + limits_.answer;
+  deadline_ = context_.now() + (changes_servers(base::chars_of(text)) ? limits_.change : limits_.answer);
   run_statement(context_, caller_, base::chars_of(text), [weak = weak_from_this(), number](const Answer& given) {
     const auto self = weak.lock();
     if (!self || !self->waiting_ || self->query_ != number) return;  // too late

@@ -124,6 +124,7 @@ void add_routing(Rows& rows, const config::Config& c) {
 void add_replication(Rows& rows, const config::Config& c) {
   rows.add("replication.mode", c.replication.mode);
   rows.add("replication", c.replication.account);
+  rows.add("replication.semi_sync", c.replication.semi_sync);
   rows.add("replication.interval", c.replication.interval);
   rows.add("replication.provision", c.replication.provision);
   rows.add("failover.mode", c.failover.mode);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "proxy/admin/operations.h"
 #include "proxy/admin/tables.h"
 #include "proxy/admin/words.h"
 #include "proxy/base/log.h"
@@ -144,6 +145,13 @@ constexpr std::array table{
     Statement{"SHOW READINESS", Argument::none, {}, "whether /readyz says ready; else why not", show_readiness},
     Statement{"EXPLAIN ROUTE", Argument::text, "<sql>",
               "where a statement would go, and why each server was taken or not", explain_route},
+    Statement{"SET UP REPLICATION", Argument::options, "[PRIMARY <name>] [OVERWRITE <name>[, ...]] [DRY RUN]",
+              "make one primary and replicas of servers that don't replicate", set_up_replication, true},
+    Statement{"SHOW OPERATION",
+              Argument::none,
+              {},
+              "the steps of what changes replication now, or of the last that did",
+              show_operation},
     Statement{"DRAIN SERVER", Argument::name, "<name>", "take a server out of reads", drain_server},
     Statement{"ENABLE SERVER", Argument::name, "<name>", "take it back", enable_server},
 };
@@ -162,7 +170,7 @@ bool run_if(const Statement& s, const Context& context, const Caller& caller, st
     return true;
   }
   std::string name;
-  if (rest.empty() || (s.argument == Argument::name && !take_name(rest, name))) {
+  if ((rest.empty() && s.argument != Argument::options) || (s.argument == Argument::name && !take_name(rest, name))) {
     reply(base::Error{1064, "42000", "expected " + syntax(s)});
   } else {
     s.run(context, caller, s.argument == Argument::name ? std::string_view{name} : rest, reply);
@@ -173,6 +181,14 @@ bool run_if(const Statement& s, const Context& context, const Caller& caller, st
 }  // namespace
 
 std::span<const Statement> statements() { return table; }
+
+bool changes_servers(std::string_view text) {
+  text = trimmed(text);
+  return std::any_of(table.begin(), table.end(), [text](const Statement& s) {
+    std::string_view rest = text;
+    return s.changes_servers && take_words(rest, s.words);
+  });
+}
 
 void run_statement(const Context& context, const Caller& caller, std::string_view text, const Reply& reply) {
   text = trimmed(text);

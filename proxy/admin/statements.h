@@ -21,7 +21,8 @@ struct Caller {
   std::string user, schema;
 };
 
-enum class Argument : std::uint8_t { none, name, text };  // text: the rest of the statement as it is
+/// text: the rest of the statement as it is; options: likewise, and it may be empty
+enum class Argument : std::uint8_t { none, name, text, options };
 
 struct Statement {
   std::string_view words;  // upper case, one space between
@@ -29,12 +30,16 @@ struct Statement {
   std::string_view argument_name;
   std::string_view help;
   void (*run)(const Context&, const Caller&, std::string_view argument, const Reply&);
+  bool changes_servers = false;  // may take minutes
 };
 /// In the order of HELP.
 std::span<const Statement> statements();
 
 /// Runs one statement of a client: one of the table, or what clients say by themselves. Replies exactly once.
 void run_statement(const Context& context, const Caller& caller, std::string_view text, const Reply& reply);
+
+/// It begins a statement that may take minutes.
+bool changes_servers(std::string_view text);
 
 /// What drivers and shells send on their own when they connect or ping: SELECT @@..., SET ..., SHOW WARNINGS, COMMIT.
 /// False: it is none of these.

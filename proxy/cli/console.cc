@@ -44,6 +44,12 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
   context.digests = [this](std::size_t most, TableDone done) { digests(most, std::move(done)); };
   context.readiness = std::move(ready);
   context.set_drained = [this](std::string_view name, bool drained) { return manager_.set_drained(name, drained); };
+  context.set_up = [this](manager::SetUpRequest request, std::function<void(manager::SetUpAnswer)> done) {
+    return manager_.set_up(std::move(request), [this, done = std::move(done)](manager::SetUpAnswer answer) {
+      mailbox_.post([done, answer = std::move(answer)] { done(answer); });
+    });
+  };
+  context.operation = [this] { return manager_.operation(); };
   context.config = &config_;
   context.explain_route = [this](std::string_view sql) { return explain_route(sql); };
   context.version = version;

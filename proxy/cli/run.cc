@@ -74,12 +74,16 @@ server::Tls monitor_tls(config::Tls tls) {
   }
 }
 
+plan::Promote promote_of(const std::string& word) {
+  return word == "prefer" ? plan::Promote::prefer : word == "never" ? plan::Promote::never : plan::Promote::allow;
+}
+
 base::Result<manager::Options> manager_options(const config::Config& config) {
   manager::Options options;
   for (const auto& entry : config.servers) {
     auto address = resolve(entry.address);
     if (!address) return address.error();
-    options.servers.push_back({entry.name, *address, entry.weight, entry.tags});
+    options.servers.push_back({entry.name, *address, entry.weight, entry.tags, promote_of(entry.promote)});
   }
   options.login = {config.monitor.user, config.monitor.password};
   options.interval = config.replication.interval;
@@ -88,6 +92,13 @@ base::Result<manager::Options> manager_options(const config::Config& config) {
   options.connect.tls = monitor_tls(config.backend.tls);
   options.connect.ca = config.backend.ca;
   options.state_dir = config.state;
+  auto& managing = options.managing;
+  managing.on = config.replication.mode == "manage";
+  managing.replication = {config.replication.account.user, config.replication.account.password};
+  managing.semi_sync = config.replication.semi_sync;
+  managing.tls = config.backend.tls == config::Tls::required || config.backend.tls == config::Tls::verify;
+  managing.verify = config.backend.tls == config::Tls::verify;
+  managing.ca = config.backend.ca;
   return options;
 }
 

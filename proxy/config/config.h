@@ -78,6 +78,7 @@ struct Replication {
   std::string mode = "observe";
   Login account;
   milliseconds interval{100};
+  bool semi_sync = false;
   std::string provision = "auto";
 };
 struct Failover {

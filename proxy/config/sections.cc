@@ -81,11 +81,9 @@ void read_replication(Map& root, Config& c) {
   const bool password = m->secret("password", c.replication.account.password);
   if (user && !password) m->missing("password", "or password_file");
   if (password && !user) m->missing("user", "");
-  if (c.replication.mode == "manage") {
-    if (!user && !password) m->missing("user", "mode: manage needs the account that replicas use");
-    m->no_effect_yet("mode");
-  }
-  if (user) m->no_effect_yet("user");
+  if (c.replication.mode == "manage" && !user && !password)
+    m->missing("user", "mode: manage needs the account that replicas use");
+  m->boolean("semi_sync", c.replication.semi_sync);
   m->duration("interval", c.replication.interval, {ms(10), ms(60'000)});
   m->choice("provision", c.replication.provision, {"auto", "off"});
   if (c.replication.provision != "auto") m->no_effect_yet("provision");

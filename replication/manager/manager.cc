@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "replication/manager/change_log.h"
+#include "replication/plan/choose_primary.h"
 #include "replication/plan/derive.h"
 #include "replication/server/observe.h"
 
@@ -17,6 +18,27 @@ using topology::ServerId;
 
 namespace {
 constexpr base::milliseconds longest_wait{1000};  // between two tries of a server that doesn't answer
+
+Operator::Settings operator_settings(const Options& options, const plan::Settings& watched) {
+  Operator::Settings out;
+  const Managing& managing = options.managing;
+  out.manages = managing.on;
+  out.wish.servers = watched.servers;
+  for (const ServerSpec& spec : options.servers) {
+    out.wish.promote.push_back(spec.promote);
+    out.means.servers.emplace(spec.name, spec.address);
+  }
+  out.wish.semi_sync = managing.semi_sync;
+  out.wish.account = managing.replication.user;
+  out.wish.tls = managing.tls;
+  out.wish.verify = managing.verify;
+  out.wish.ca = managing.ca;
+  out.means.login = options.login;
+  out.means.replication = managing.replication;
+  out.means.connect = options.connect;
+  out.means.state_dir = options.state_dir;
+  return out;
+}
 }  // namespace
 
 struct Manager::Impl {
@@ -36,7 +58,9 @@ struct Manager::Impl {
   std::optional<LastKnown> saved;
   std::vector<std::unique_ptr<server::Connection>> connections;  // each used by its own thread; interrupt() by stop()
   std::vector<std::thread> threads;
+  std::unique_ptr<Operator> changes;  // constant after construction
 
+  bool blank();
   void say(Level level, const std::string& text) const noexcept;
   void watch(std::size_t id) noexcept;
   bool tick(std::size_t id);
@@ -89,6 +113,14 @@ bool Manager::Impl::store(std::size_t id, base::Result<topology::Observation> se
   dirty = true;
   changed.notify_all();
   return !sight.failure;
+}
+
+/// Everybody answers and nobody replicates: worth a closer look.
+bool Manager::Impl::blank() {
+  const std::lock_guard lock{mutex};
+  return std::all_of(sights.begin(), sights.end(), [this](const plan::Sight& sight) {
+    return plan::is_fresh(sight, settings, options.clock()) && sight.observation->channels.empty();
+  });
 }
 
 void Manager::Impl::watch(std::size_t id) noexcept {
@@ -169,6 +201,9 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   impl_->sights.resize(o.servers.size());
   if (!o.state_dir.empty()) impl_->saved = load_last_known(o.state_dir);
   if (impl_->saved) impl_->memory.flavour = impl_->saved->version.flavour;
+  impl_->changes = std::make_unique<Operator>(
+      operator_settings(o, impl_->settings), [impl = impl_.get()] { return impl->blank(); },
+      [impl = impl_.get()](bool bad, const std::string& text) { impl->say(bad ? Level::warning : Level::info, text); });
   impl_->latest = std::make_shared<const topology::Topology>(
       plan::derive(impl_->settings, impl_->sights, impl_->memory, o.clock()));
 }
@@ -188,6 +223,7 @@ void Manager::start() {
   impl_->threads.emplace_back([impl = impl_.get()] { impl->plan_loop(); });
   for (std::size_t id = 0; id < impl_->options.servers.size(); ++id)
     impl_->threads.emplace_back([impl = impl_.get(), id] { impl->watch(id); });
+  impl_->changes->start();
 }
 
 void Manager::stop() {
@@ -197,6 +233,7 @@ void Manager::stop() {
     impl_->changed.notify_all();
   }
   for (auto& connection : impl_->connections) connection->interrupt();
+  impl_->changes->stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
 }
@@ -215,6 +252,12 @@ bool Manager::set_drained(std::string_view name, bool drained) {
     if (impl_->options.servers[id].name == name) return set_drained(static_cast<ServerId>(id), drained);
   return false;
 }
+
+base::Status Manager::set_up(SetUpRequest request, SetUpDone done) {
+  return impl_->changes->set_up(std::move(request), std::move(done));
+}
+
+Report Manager::operation() const { return impl_->changes->report(); }
 
 std::shared_ptr<const topology::Topology> Manager::latest() const {
   const std::lock_guard lock{impl_->mutex};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/base/clock.h"
+#include "replication/manager/operator.h"
 #include "replication/server/connection.h"
 #include "replication/topology/topology.h"
 
@@ -17,6 +18,16 @@ struct ServerSpec {
   topology::Address address;
   unsigned weight = 1;
   std::vector<std::string> tags;
+  plan::Promote promote = plan::Promote::allow;
+};
+
+/// What wye may change, and with what.
+struct Managing {
+  bool on = false;            // replication.mode: manage
+  server::Login replication;  // the account that replicas log in with
+  bool semi_sync = false;
+  bool tls = false, verify = false;  // between the servers: required, and verified with `ca` (a path there)
+  std::string ca;
 };
 
 enum class Level : std::uint8_t { debug, info, warning, error };
@@ -28,7 +39,8 @@ struct Options {
   base::milliseconds max_age{2000};    // an observation older than that is no knowledge: the server counts as offline
   base::milliseconds max_lag{10'000};  // above: State::lagging
   server::ConnectOptions connect;
-  std::string state_dir;  // where the last known primary is kept; empty: nowhere
+  std::string state_dir;  // where the last known primary and the journal are kept; empty: nowhere
+  Managing managing;
   std::function<base::TimePoint()> clock = base::Clock::now;
 };
 
@@ -37,8 +49,9 @@ using Publish = std::function<void(std::shared_ptr<const topology::Topology>)>;
 /// key=value text, one event, on changes only. Any thread of the manager.
 using LogSink = std::function<void(Level, const std::string&)>;
 
-/// Watches all servers and publishes what they are. One thread per server observes, one plans and publishes;
-/// a server that hangs delays nobody else. Owner: main. start() and stop() from one thread, the rest from any.
+/// Watches all servers and publishes what they are; sets replication up (operator.h). One thread per server observes,
+/// one plans and publishes; a server that hangs delays nobody else. Owner: main. start() and stop() from one thread,
+/// the rest from any.
 class Manager {
  public:
   Manager(Options, Publish, LogSink);
@@ -54,6 +67,10 @@ class Manager {
   /// Takes a server out of reads (state `draining`) or back. False: no such server.
   bool set_drained(topology::ServerId, bool drained);
   bool set_drained(std::string_view name, bool drained);
+  /// SET UP REPLICATION; `done` is called once, on another thread. An error: it does not begin, `done` is not called.
+  base::Status set_up(SetUpRequest request, SetUpDone done);
+  /// The operation that runs, or the last one.
+  Report operation() const;
   /// The last topology published; never null after construction.
   std::shared_ptr<const topology::Topology> latest() const;
 

@@ -26,7 +26,7 @@ OWNERS = [  # (included header, rooms that may)
     (r'event2/(http|keyvalq)', {'proxy/metrics'}),
     (r'event2/|event\.h', {'proxy/net', 'proxy/metrics'}),
     (r'openssl/(ssl|x509)', {'proxy/net'}),
-    (r'openssl/', {'proxy/net', 'proxy/protocol'}),
+    (r'openssl/', {'proxy/net', 'proxy/protocol', 'replication/server'}),
     (r'(zlib|zstd)\.h', {'proxy/protocol'}),
     (r'sodium', {'proxy/protocol'}),
     (r'yaml-cpp/', {'proxy/config'}),

@@ -28,6 +28,7 @@ def parser():
         command.add_argument('--wye', help='path of the wye binary; without it: servers only')
         command.add_argument('--wye-port', type=int, help='port of wye (default: a free one)')
         command.add_argument('--no-semi-sync', action='store_true')
+        command.add_argument('--managed', action='store_true', help='begin with empty servers, of which wye makes the cluster')
         command.add_argument('--links', action='store_true', help='let servers be cut off')
         command.add_argument('--pool-mb', type=int, default=64, help="each server's buffer pool")
     for name, text in (('stop', 'end all of it; the data is thrown away'), ('status', 'one line a server'),
@@ -119,7 +120,7 @@ def watch(box, stopping):
 
 def make(options, detached):
     return Sandbox(options.flavour, options.replicas, options.wye, options.dir, wye_port=options.wye_port,
-                   semi_sync=not options.no_semi_sync, pool_mb=options.pool_mb, links=options.links, detached=detached, say=say)
+                   semi_sync=not options.no_semi_sync, pool_mb=options.pool_mb, links=options.links, managed=options.managed, detached=detached, say=say)
 
 
 def start(options):

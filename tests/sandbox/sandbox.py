@@ -24,10 +24,11 @@ import flavours
 import ports
 from client import Connection, ServerError
 from flavours import SandboxError
+from blank import blank
 from links import Links
 from server import Server, wait_until
 from template import template
-from wyeprocess import WyeProcess
+from wyeprocess import WyeProcess, merged
 
 __all__ = ['Sandbox', 'SandboxError', 'Connection', 'ServerError', 'wait_until', 'REPOSITORY']
 
@@ -39,14 +40,18 @@ class Sandbox:
     _keep_logs = False
 
     def __init__(self, flavour=None, replicas=2, wye=None, folder=None, wye_config=None, wye_port=None, semi_sync=True,
-                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, say=None):
+                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, managed=False, say=None):
         """Nothing runs before start() (or `with`). `wye`: path of the binary, True for $WYE_BIN or build/release/wye, None for
         servers only. `folder`: None makes one below build/sandboxes, and removes it at the end. `flavour`: mysql (default, or
         $WYE_FLAVOUR) | mariadb | mysql56. `wye_config`: nested values over the generated ones, or a
         function of the sandbox that gives them. `server_options`: more lines for my.cnf.
+        `managed`: the servers begin empty, and wye makes the cluster ('later': not even wye is started; see blank.py).
         `links`: the servers can be cut off (box.links.cut('db1'); see links.py)."""
         self._say = say or (lambda text: None)
         self.flavour = flavours.flavour(flavour or os.environ.get('WYE_FLAVOUR', 'mysql'), say)
+        self._managed = managed
+        if managed:
+            self.flavour = blank(self.flavour)
         self._own_folder = folder is None
         if folder is None:
             parent = REPOSITORY / 'build' / 'sandboxes'
@@ -79,6 +84,7 @@ class Sandbox:
         box = cls.__new__(cls)
         box._say, box._own_folder, box._detached, box._reaper = say or (lambda text: None), False, True, None
         box.flavour, box.folder = flavours.flavour(known['flavour'], say), Path(folder).resolve()
+        box._managed = known.get('managed', False)
         box.servers = [box._server(*entry) for entry in known['servers']]
         box.wye = WyeProcess(box.folder, *known['wye']) if known['wye'] else None
         box.links = Links(box.folder, box.servers, known['links']) if known['links'] else None
@@ -140,14 +146,57 @@ class Sandbox:
             server.launch()
         for server in self.servers:
             server.wait_ready()
+        if self._managed:
+            return self._set_up_by_wye()
         for replica in self.servers[1:]:
             replica.follow(self.servers[0])
         self.wait_replicating()
         if self.wye:
             self._say('starting wye')
-            self.wye.create(self.servers, self._wye_config(self) if callable(self._wye_config) else self._wye_config)
+            self._configure_wye({})
             self.wye.start()
         self.write_env()
+
+    def _configure_wye(self, base):
+        extra = self._wye_config(self) if callable(self._wye_config) else self._wye_config
+        self.wye.create(self.servers, merged(base, extra or {}))
+
+    def _set_up_by_wye(self):
+        password = self.folder / 'replication.password'
+        password.touch(mode=0o600)
+        password.write_text(flavours.REPL_PASSWORD + '\n')
+        self._configure_wye({'replication': {'mode': 'manage', 'user': flavours.REPL, 'password_file': str(password),
+                                             'semi_sync': self._semi_sync}})
+        if self._managed != 'later':
+            self._say('starting wye, which makes a cluster of the empty servers')
+            self.wye.launch()
+            self.finish_set_up()
+        self.write_env()
+
+    def finish_set_up(self, seconds=90):
+        """Waits until wye has made the cluster; makes the application's account and schema on its primary."""
+        self.wait_operation('done', seconds)
+        self.wait_replicating()
+        self.primary.sql(*self.flavour.application())
+        self.sync()
+        self.wye.wait_ready()
+
+    def wait_operation(self, state, seconds=90):
+        """Until the console says that the last change of replication ended so; its steps."""
+        last = []
+
+        def ended():
+            if self.wye.pid is None:
+                raise SandboxError(f'wye ended; its log: {self.wye.log}')
+            try:
+                last[:] = self.wye.admin('SHOW OPERATION')
+            except (OSError, ServerError):
+                return False
+            return bool(last) and last[0]['state'] in ('done', 'undone', 'stopped')
+        wait_until(ended, seconds, lambda: f'wye does not set replication up: {last}; its log: {self.wye.log}', 0.05)
+        if last[0]['state'] != state:
+            raise SandboxError(f'the set-up is {last[0]["state"]}: {last}')
+        return last
 
     def _server_values(self, server):
         primary = server is self.servers[0]
@@ -159,7 +208,7 @@ class Sandbox:
         servers = [(s.name, s.port, s.server_id, s.public_port) for s in self.servers]
         wye = (str(self.wye.binary), self.wye.port, int(self.wye.metrics.rpartition(':')[2])) if self.wye else None
         (self.folder / MARK).write_text(json.dumps({'flavour': self.flavour.name, 'servers': servers, 'wye': wye,
-                                                    'links': self.links.control_port if self.links else None}))
+                                                    'managed': self._managed, 'links': self.links.control_port if self.links else None}))
 
     def wait_replicating(self, seconds=30):
         """Until every replica's threads run and, with semi-sync, the primary counts all of them."""

@@ -116,6 +116,7 @@ TEST_CASE("the shipped examples load, and conf/wye.yaml shows the defaults") {
   CHECK(a.routing.lenient_hints == d.routing.lenient_hints);
   CHECK(a.replication.mode == d.replication.mode);
   CHECK(a.replication.interval == d.replication.interval);
+  CHECK(a.replication.semi_sync == d.replication.semi_sync);
   CHECK(a.replication.provision == d.replication.provision);
   CHECK(a.failover.mode == d.failover.mode);
   CHECK(a.failover.after == d.failover.after);

@@ -1,0 +1,17 @@
+#pragma once
+#include <string_view>
+
+#include "proxy/admin/statements.h"
+#include "replication/manager/operator.h"
+
+// What changes replication, and how it goes.
+namespace wye::admin {
+
+void set_up_replication(const Context& context, const Caller& caller, std::string_view options, const Reply& reply);
+void show_operation(const Context& context, const Caller& caller, std::string_view, const Reply& reply);
+
+/// Reads "[PRIMARY name] [OVERWRITE name[, name]] [DRY RUN]", in any order. Pure.
+base::Result<manager::SetUpRequest> parse_set_up(std::string_view options);
+protocol::Table report_table(const manager::Report& report);
+
+}  // namespace wye::admin

@@ -1,0 +1,200 @@
+#include "replication/manager/operator.h"
+
+#include <algorithm>
+
+#include "replication/manager/change_log.h"
+#include "replication/server/observe.h"
+#include "replication/server/survey.h"
+
+namespace wye::manager {
+namespace {
+
+constexpr base::milliseconds tick{200};
+constexpr base::milliseconds first_wait{5'000}, longest_wait{300'000};  // between two tries that nobody asked for
+constexpr base::milliseconds look_time{30'000};                         // for one statement of a survey
+
+std::string listed(const std::vector<plan::Trouble>& troubles) {
+  std::string out;
+  for (const plan::Trouble& one : troubles)
+    out += (out.empty() ? "" : "; ") + (one.server.empty() ? "" : one.server + ": ") + one.what;
+  return out;
+}
+
+}  // namespace
+
+Operator::Operator(Settings settings, std::function<bool()> blank, Operation::Log log)
+    : settings_{std::move(settings)}, blank_{std::move(blank)}, log_{std::move(log)} {}
+
+Operator::~Operator() { stop(); }
+
+void Operator::start() {
+  if (thread_.joinable()) return;
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = false;
+    busy_ = true;
+  }
+  thread_ = std::thread{[this] { loop(); }};
+}
+
+void Operator::stop() {
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_ = true;
+    if (operation_) operation_->stop();
+    if (looking_ != nullptr) looking_->interrupt();
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+base::Status Operator::set_up(SetUpRequest request, SetUpDone done) {
+  if (settings_.wish.account.empty())
+    return base::Error{1105, "HY000", "replication.user and replication.password are not configured"};
+  if (!settings_.manages && !request.dry_run)
+    return base::Error{1105, "HY000", "replication.mode is observe: wye changes nothing (DRY RUN shows what it would)"};
+  const std::lock_guard lock{mutex_};
+  if (stopping_ || !thread_.joinable()) return base::Error{1105, "HY000", "wye stops"};
+  if (busy_ || asked_) return base::Error{1105, "HY000", "another operation is under way: SHOW OPERATION"};
+  asked_ = Asked{std::move(request), std::move(done)};
+  busy_ = true;
+  changed_.notify_all();
+  return base::Ok{};
+}
+
+Report Operator::report() const {
+  const std::lock_guard lock{mutex_};
+  return operation_ ? operation_->report() : Report{};
+}
+
+void Operator::loop() noexcept {
+  const server::LibraryThread library;
+  try {
+    if (settings_.manages) finish_old();
+  } catch (const std::exception& error) {
+    log_(true, "event=operation_failed error=" + quoted(error.what()));
+  }
+  for (;;) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (stopping_) return;
+      busy_ = asked_.has_value();
+    }
+    try {
+      once();
+    } catch (const std::exception& error) {
+      log_(true, "event=operation_failed error=" + quoted(error.what()));
+    }
+  }
+}
+
+void Operator::finish_old() {
+  auto left = load_unfinished(settings_.means.state_dir);
+  if (!left) return log_(true, "event=journal_not_read error=" + quoted(left.error().message));
+  if (*left) run([&](Operation& operation) { return operation.resume(**left); });
+}
+
+void Operator::once() {
+  std::optional<Asked> asked;
+  {
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, tick, [this] { return stopping_ || asked_; });
+    if (stopping_) return;
+    asked = std::exchange(asked_, std::nullopt);
+  }
+  if (asked) {
+    auto answer = serve(asked->request, false);
+    {
+      const std::lock_guard lock{mutex_};
+      busy_ = false;  // who got the answer may ask again
+    }
+    asked->done(std::move(answer));
+  } else if (unasked()) {
+    {
+      const std::lock_guard lock{mutex_};
+      if (asked_) return;
+      busy_ = true;
+    }
+    serve({}, true);
+  }
+}
+
+/// Nobody asks twice in a row what was refused: the same servers would say the same.
+bool Operator::unasked() {
+  if (!settings_.manages || settings_.wish.servers.size() < 2 || base::Clock::now() < next_try_ || !blank_())
+    return false;
+  try_again_ = std::clamp(try_again_ * 2, first_wait, longest_wait);
+  next_try_ = base::Clock::now() + try_again_;
+  return true;
+}
+
+plan::Known Operator::look_at(const plan::Server& spec) {
+  plan::Known known;
+  server::Connection connection;
+  {
+    const std::lock_guard lock{mutex_};
+    if (stopping_) return known;
+    looking_ = &connection;
+  }
+  server::ConnectOptions options = settings_.means.connect;
+  options.read_timeout = look_time;
+  const auto ask = [&]() -> base::Status {
+    if (auto done = connection.connect(spec.address, settings_.means.login, options); !done) return done;
+    known.encrypted = connection.encrypted();
+    auto seen = server::observe(connection);
+    if (!seen) return seen.error();
+    auto survey = server::survey(connection, true, base::Clock::now());
+    if (!survey) return survey.error();
+    known.observation = std::move(*seen);
+    known.survey = std::move(*survey);
+    return base::Ok{};
+  };
+  if (auto done = ask(); !done) known.failure = std::to_string(done.error().code) + ": " + done.error().message;
+  const std::lock_guard lock{mutex_};
+  looking_ = nullptr;
+  return known;
+}
+
+std::vector<plan::Known> Operator::look() {
+  std::vector<plan::Known> out;
+  for (const plan::Server& server : settings_.wish.servers) out.push_back(look_at(server));
+  return out;
+}
+
+SetUpAnswer Operator::serve(const SetUpRequest& request, bool by_itself) {
+  const auto known = look();
+  plan::SetUpWish wish = settings_.wish;
+  wish.primary = request.primary;
+  wish.overwrite = request.overwrite;
+  SetUpAnswer answer;
+  if (by_itself && !plan::all_blank(known)) return answer;
+  for (const std::string& name : wish.overwrite)
+    if (std::none_of(wish.servers.begin(), wish.servers.end(), [&](const auto& s) { return s.name == name; }))
+      answer.troubles.push_back({name, "there is no such server", "SHOW SERVERS lists all"});
+  plan::SetUp planned = plan::plan_set_up(wish, known);
+  answer.troubles.insert(answer.troubles.end(), planned.troubles.begin(), planned.troubles.end());
+  if (!answer.troubles.empty()) {
+    if (by_itself) log_(true, "event=set_up_refused why=" + quoted(listed(answer.troubles)));
+    return answer;
+  }
+  if (request.dry_run) {
+    answer.report = Operation::planned(planned.plan);
+    return answer;
+  }
+  answer.report = run([&](Operation& operation) { return operation.run(planned.plan); });
+  for (const std::string& note : answer.report.notes) log_(true, "event=operation_note note=" + quoted(note));
+  return answer;
+}
+
+Report Operator::run(const std::function<Report(Operation&)>& what) {
+  Operation* operation = nullptr;
+  {
+    const std::lock_guard lock{mutex_};
+    if (stopping_) return {};
+    operation_ = std::make_unique<Operation>(settings_.means, log_);
+    operation = operation_.get();
+  }
+  return what(*operation);
+}
+
+}  // namespace wye::manager
