@@ -287,9 +287,9 @@ void Program::serve() {
 void Program::stop() {
   for (auto& worker : workers_) worker->drain(config_.switchover.drain);
   for (auto& worker : workers_) worker->join();
+  manager_->stop();  // an operation that ends tells the console
   console_.reset();
   if (http_ != nullptr) http_->stop();
-  manager_->stop();
   workers_.clear();
 }
 

@@ -68,7 +68,7 @@ ServerEntry one_server(Map& root, const YAML::Node& n, const std::string& path) 
   if (n.IsMap() && !m.address("address", s.address, 3306, false)) m.missing("address", "write it like 10.0.0.1:3306");
   m.number("weight", s.weight, {0, 1000});
   m.texts("tags", s.tags);
-  if (m.choice("promote", s.promote, {"prefer", "allow", "never"}) && s.promote != "allow") m.no_effect_yet("promote");
+  m.choice("promote", s.promote, {"prefer", "allow", "never"});
   m.finish();
   return s;
 }

@@ -26,6 +26,9 @@ bool is_final(unsigned receiver_errno) {
          receiver_errno == 13'114;
 }
 
+/// 1883: the plugin of a source is in use until its replicas' threads have noticed that they are gone.
+bool may_pass(const base::Error& error) { return server::is_unreachable(error) || error.code == 1883; }
+
 std::string shown(const base::Error& error) { return std::to_string(error.code) + ": " + error.message; }
 
 }  // namespace
@@ -324,7 +327,7 @@ void Operation::undo_step(std::size_t k) {
     do {
       auto at = place(step.server);
       done = at ? send(**at, sql) : base::Status{at.error()};
-    } while (!done && server::is_unreachable(done.error()) && base::Clock::now() < deadline && pause());
+    } while (!done && may_pass(done.error()) && base::Clock::now() < deadline && pause());
     if (!done) break;
   }
   if (stopping_) return;

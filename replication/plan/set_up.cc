@@ -1,6 +1,7 @@
 #include "replication/plan/set_up.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "replication/plan/set_up_checks.h"
@@ -129,6 +130,9 @@ class Building {
     for (const std::size_t i : replicas_) follow(i);
     if (wish_.semi_sync && !replicas_.empty()) wait_for_replicas();
     for (const std::size_t i : replicas_) arrived(i);
+    for (const auto& [server, lines] : lines_)
+      out_.plan.notes.push_back(name(server) +
+                                ": this version forgets at a restart what was set; put under [mysqld]: " + lines);
   }
 
  private:
@@ -149,9 +153,7 @@ class Building {
     return out_.plan.steps.back();
   }
   void note(std::size_t server, const std::string& line) {
-    if (!dialect(server).persists())
-      out_.plan.notes.push_back(name(server) + ": put " + line +
-                                " into its configuration file; this version forgets it at a restart");
+    if (!dialect(server).persists()) lines_[server] += (lines_[server].empty() ? "" : ", ") + line;
   }
   void refuse(std::size_t server, const base::Error& error) {
     out_.troubles.push_back({name(server), error.message, "choose names without such characters"});
@@ -377,6 +379,7 @@ class Building {
   std::vector<std::size_t> replicas_;
   bool blank_ = false, quiet_ = false;
   std::string arrives_;
+  std::map<std::size_t, std::string> lines_;  // for the configuration files, by server
 };
 
 bool usable(const std::vector<Known>& known) {

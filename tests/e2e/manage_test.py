@@ -76,10 +76,20 @@ def no_secrets(box):
             assert secret.encode() not in text, f'{path} holds a password'
 
 
+def uninstalled(server, plugin):
+    try:
+        server.sql(f'UNINSTALL PLUGIN {plugin}')
+    except ServerError as error:
+        if error.code == 1883:
+            return False
+        raise
+    return True
+
+
 def wipe(box):
     """Back to how they were."""
     follower, _ = WORDS[box.flavour.name]
-    for server in box.servers:
+    for server in reversed(box.servers):  # the plugin of a source is in use as long as there are replicas
         server.sql(f'STOP {follower}')
         server.sql(f'RESET {follower} ALL', 'SET GLOBAL read_only = OFF', 'SET SESSION sql_log_bin = 0',
                    'DROP DATABASE IF EXISTS seen', f"DELETE FROM mysql.user WHERE User = '{flavours.REPL}'"
@@ -87,7 +97,7 @@ def wipe(box):
         if box.flavour.name == 'mysql':
             for plugin in ('rpl_semi_sync_source', 'rpl_semi_sync_replica'):
                 if server.value(f"SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_NAME = '{plugin}'") == '1':
-                    server.sql(f'UNINSTALL PLUGIN {plugin}')
+                    wait_until(lambda: uninstalled(server, plugin), 30, f'{plugin} stays in use')
             modes = ['OFF', 'OFF_PERMISSIVE', 'ON_PERMISSIVE', 'ON']
             down = modes[:modes.index(server.value('SELECT @@GLOBAL.gtid_mode'))][::-1]
             server.sql('RESET PERSIST', *[f'SET GLOBAL gtid_mode = {mode}' for mode in down], 'SET GLOBAL enforce_gtid_consistency = OFF', 'RESET BINARY LOGS AND GTIDS')
