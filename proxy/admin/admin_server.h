@@ -37,8 +37,9 @@ struct Context {
   /// Sets replication up. An error: it does not begin. `done` is called on the loop's thread, when it ends.
   std::function<base::Status(manager::SetUpRequest request, std::function<void(manager::SetUpAnswer)> done)> set_up;
   std::function<manager::Report()> operation;  // that runs, or the last
-  const config::Config* config = nullptr;      // outlives the server
-  std::string version;                         // wye's own
+  std::function<std::vector<plan::Trouble>()> problems;
+  const config::Config* config = nullptr;  // outlives the server
+  std::string version;                     // wye's own
   std::function<base::TimePoint()> now = base::Clock::now;
   base::TimePoint started = base::Clock::now();
 };

@@ -116,6 +116,11 @@ void set_up_replication(const Context& context, const Caller& caller, std::strin
   if (!begun) reply(begun.error());
 }
 
+void show_problems(const Context& context, const Caller&, std::string_view, const Reply& reply) {
+  if (!context.problems) return reply(base::Error{1105, "HY000", "servers: not known in this process"});
+  reply(troubles_table(context.problems()));
+}
+
 void show_operation(const Context& context, const Caller&, std::string_view, const Reply& reply) {
   if (!context.operation) return reply(base::Error{1105, "HY000", "servers: not known in this process"});
   const Report report = context.operation();

@@ -49,6 +49,7 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
       mailbox_.post([done, answer = std::move(answer)] { done(answer); });
     });
   };
+  context.problems = [this] { return manager_.problems(); };
   context.operation = [this] { return manager_.operation(); };
   context.config = &config_;
   context.explain_route = [this](std::string_view sql) { return explain_route(sql); };

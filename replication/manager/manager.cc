@@ -10,13 +10,16 @@
 #include "replication/manager/change_log.h"
 #include "replication/plan/choose_primary.h"
 #include "replication/plan/derive.h"
+#include "replication/plan/problems.h"
 #include "replication/server/observe.h"
+#include "replication/server/survey.h"
 
 namespace wye::manager {
 
 using topology::ServerId;
 
 namespace {
+constexpr base::seconds survey_interval{60};      // what changes seldom is a dozen statements
 constexpr base::milliseconds longest_wait{1000};  // between two tries of a server that doesn't answer
 
 Operator::Settings operator_settings(const Options& options, const plan::Settings& watched) {
@@ -51,6 +54,7 @@ struct Manager::Impl {
   bool stopping = false;
   bool dirty = false;
   std::vector<plan::Sight> sights;
+  plan::Surveys surveys;
   std::shared_ptr<const topology::Topology> latest;
 
   plan::Settings settings;  // constant after construction
@@ -61,6 +65,7 @@ struct Manager::Impl {
   std::unique_ptr<Operator> changes;  // constant after construction
 
   bool blank();
+  void look_closer(std::size_t id, base::TimePoint& next);
   void say(Level level, const std::string& text) const noexcept;
   void watch(std::size_t id) noexcept;
   bool tick(std::size_t id);
@@ -123,14 +128,25 @@ bool Manager::Impl::blank() {
   });
 }
 
+/// Now and then, after an observation: what it finds is for the operator, and no server is judged by it.
+void Manager::Impl::look_closer(std::size_t id, base::TimePoint& next) {
+  if (options.clock() < next || !connections[id]->connected()) return;
+  next = options.clock() + survey_interval;
+  auto seen = server::survey(*connections[id], false, options.clock());
+  if (!seen) return;
+  const std::lock_guard lock{mutex};
+  surveys[id] = std::make_shared<const topology::Survey>(std::move(*seen));
+}
+
 void Manager::Impl::watch(std::size_t id) noexcept {
   const server::LibraryThread library;
   base::milliseconds wait = options.interval;
-  base::TimePoint next = options.clock();
+  base::TimePoint next = options.clock(), survey_at = next;
   do {
     bool answered = false;
     try {
       answered = tick(id);
+      if (answered) look_closer(id, survey_at);
     } catch (const std::exception& error) {
       say(Level::error,
           "event=observe_failed server=" + quoted(options.servers[id].name) + " error=" + quoted(error.what()));
@@ -199,6 +215,7 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   impl_->settings.max_lag = o.max_lag;
   impl_->settings.max_age = std::max(o.max_age, 3 * o.interval);  // with a slow interval every look would be too old
   impl_->sights.resize(o.servers.size());
+  impl_->surveys.resize(o.servers.size());
   if (!o.state_dir.empty()) impl_->saved = load_last_known(o.state_dir);
   if (impl_->saved) impl_->memory.flavour = impl_->saved->version.flavour;
   impl_->changes = std::make_unique<Operator>(
@@ -255,6 +272,17 @@ bool Manager::set_drained(std::string_view name, bool drained) {
 
 base::Status Manager::set_up(SetUpRequest request, SetUpDone done) {
   return impl_->changes->set_up(std::move(request), std::move(done));
+}
+
+std::vector<plan::Trouble> Manager::problems() const {
+  std::vector<plan::Sight> sights;
+  plan::Surveys surveys;
+  {
+    const std::lock_guard lock{impl_->mutex};
+    sights = impl_->sights;
+    surveys = impl_->surveys;
+  }
+  return plan::find_problems(impl_->settings, sights, surveys);
 }
 
 Report Manager::operation() const { return impl_->changes->report(); }

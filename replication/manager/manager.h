@@ -69,6 +69,8 @@ class Manager {
   bool set_drained(std::string_view name, bool drained);
   /// SET UP REPLICATION; `done` is called once, on another thread. An error: it does not begin, `done` is not called.
   base::Status set_up(SetUpRequest request, SetUpDone done);
+  /// What is not as it should be though it works, by the latest surveys.
+  std::vector<plan::Trouble> problems() const;
   /// The operation that runs, or the last one.
   Report operation() const;
   /// The last topology published; never null after construction.

@@ -15,7 +15,6 @@ using topology::Flavour;
 using topology::Survey;
 
 constexpr std::uint32_t mysql_dynamic_privileges = 80'000;
-constexpr std::uint32_t mysql_super_read_only = 50'708;
 constexpr std::uint32_t mysql_global_filters = 80'000;      // performance_schema.replication_applier_global_filters
 constexpr std::uint32_t mariadb_super_is_fenced = 101'100;  // only READ_ONLY ADMIN writes on (tried on 10.11)
 constexpr const char* system_schemas[] = {"mysql", "information_schema", "performance_schema", "sys", "ndbinfo"};
@@ -161,8 +160,9 @@ std::string piercers_statement(const topology::Version& version) {
   std::string sql = "SELECT CONCAT('''', User, '''@''', Host, '''') AS account, 'SUPER' AS privilege FROM mysql.user ";
   sql += "WHERE Super_priv = 'Y'";
   if (version.number >= mysql_dynamic_privileges) {
-    sql += " UNION SELECT CONCAT('''', USER, '''@''', HOST, ''''), PRIV FROM mysql.global_grants WHERE PRIV = ";
-    sql += version.number >= mysql_super_read_only ? "'SYSTEM_VARIABLES_ADMIN'" : "'CONNECTION_ADMIN'";
+    // What sets global variables can lift super_read_only.
+    sql += " UNION SELECT CONCAT('''', USER, '''@''', HOST, ''''), PRIV FROM mysql.global_grants ";
+    sql += "WHERE PRIV = 'SYSTEM_VARIABLES_ADMIN'";
   }
   return sql;
 }

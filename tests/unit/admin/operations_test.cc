@@ -87,6 +87,9 @@ TEST_CASE("Steps are rows; what was undone is an error") {
   const auto shown = std::get<protocol::Table>(run(context, "SHOW OPERATION"));
   CHECK(shown.columns[1] == "state");
   CHECK(shown.rows[0][1] == "done");
+  context.problems = [] { return std::vector<plan::Trouble>{{"db2", "it takes writes", "SET x"}}; };
+  CHECK(std::get<protocol::Table>(run(context, "SHOW PROBLEMS")).rows[0] ==
+        std::vector<protocol::Cell>{"db2", "it takes writes", "SET x"});
   answer.report.state = Report::State::undone;
   answer.report.error = "db2: follow db1: 1045: no";
   CHECK(std::get<base::Error>(run(with(answer, asked), "SET UP REPLICATION"))
