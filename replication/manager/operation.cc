@@ -319,9 +319,10 @@ Report Operation::undo(const std::string& why) {
   return finish(Report::State::undone);
 }
 
-void Operation::undo_step(std::size_t k) {
-  const plan::Step& step = plan_.steps[k];
-  const base::TimePoint deadline = base::Clock::now() + undo_time;
+/// A server that is gone is waited for once, not for each of its steps.
+base::Status Operation::undo_by(const plan::Step& step) {
+  const auto time = gone_.contains(step.server) ? base::milliseconds{0} : undo_time;
+  const base::TimePoint deadline = base::Clock::now() + time;
   base::Status done = base::Ok{};
   for (const std::string& sql : step.undo) {
     do {
@@ -330,6 +331,13 @@ void Operation::undo_step(std::size_t k) {
     } while (!done && may_pass(done.error()) && base::Clock::now() < deadline && pause());
     if (!done) break;
   }
+  if (!done && server::is_unreachable(done.error())) gone_.insert(step.server);
+  return done;
+}
+
+void Operation::undo_step(std::size_t k) {
+  const plan::Step& step = plan_.steps[k];
+  const base::Status done = undo_by(step);
   if (stopping_) return;
   if (auto written = mark(k, done ? Mark::undone : Mark::not_undone); !written)
     log_(true, "event=journal_not_written error=" + quoted(written.error().message));

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,7 @@ class Operation {
   Report carry_on();
   Report undo(const std::string& why);
   void undo_step(std::size_t k);
+  base::Status undo_by(const plan::Step& step);
   base::Status step(std::size_t k);
   base::Status attempt(std::size_t k, base::TimePoint deadline);
   base::Status say(const plan::Step& step);
@@ -88,6 +90,7 @@ class Operation {
   const Log log_;
   plan::Plan plan_;  // operator's thread
   Journal journal_;
+  std::set<std::string> gone_;  // servers that did not answer while their steps were undone; likewise
   std::atomic<bool> stopping_{false};
   mutable std::mutex mutex_;  // guards report_ and places_ (for stop())
   std::condition_variable stopped_;
