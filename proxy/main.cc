@@ -17,6 +17,7 @@ int run_explain(wye::cli::ExplainOptions options, const std::string& config_path
     const auto loaded = wye::config::load_file(config_path);
     if (!loaded.config) return wye::cli::run_check(config_path, false, std::cerr);
     options.routing = wye::cli::routing_options(*loaded.config);
+    if (const auto rules = wye::routing::Rules::make(loaded.config->routing.rules, 1)) options.rules = *rules;
   }
   if (flavour == "mariadb") {
     options.dialect.mariadb = true;
@@ -32,7 +33,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   std::string config = "/etc/wye/wye.yaml";
 
-  auto* run = app.add_subcommand("run", "serve in the foreground; SIGTERM drains and stops");
+  auto* run = app.add_subcommand("run", "serve in the foreground; SIGHUP reloads, SIGTERM drains and stops");
   run->add_option("-c,--config", config, "configuration file")->capture_default_str();
 
   bool connect = false;
@@ -53,7 +54,10 @@ int main(int argc, char** argv) {
   explain->add_option("sql", explain_options.sql, "the statement; -: from stdin, one a line, \\n, \\t and \\\\ escaped")
       ->required();
   std::string explain_config;
-  explain->add_option("-c,--config", explain_config, "take consistency and limits from this configuration");
+  explain->add_option("-c,--config", explain_config, "take consistency, limits and rules from this configuration");
+  explain->add_option("--user", explain_options.user, "the session's, for rules");
+  explain->add_option("--schema", explain_options.schema, "the session's, for rules");
+  explain->add_option("--client", explain_options.client, "its address, for rules");
   explain->add_flag("--json", explain_options.json, "one JSON object a statement");
   std::string flavour = "mysql";
   explain->add_option("--flavour", flavour, "whose SQL")

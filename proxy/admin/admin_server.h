@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,12 +16,21 @@
 #include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
 #include "proxy/protocol/result_set.h"
+#include "proxy/routing/rules.h"
 #include "replication/manager/operator.h"
 #include "replication/topology/topology.h"
 
 namespace wye::admin {
 
 using TableDone = std::function<void(protocol::Table)>;
+
+/// The configuration file, while wye runs (interfaces.md 4).
+struct ConfigFile {
+  std::function<base::Result<protocol::Table>()> plan;
+  std::function<base::Result<protocol::Table>(std::optional<base::milliseconds> confirm)> reload;
+  std::function<base::Status()> confirm;
+  std::function<base::Result<protocol::Table>()> rollback;
+};
 
 /// What the console tells about and what it may do. Called on the loop's thread; what is absent gives an error to the
 /// client.
@@ -38,8 +48,10 @@ struct Context {
   std::function<base::Status(manager::SetUpRequest request, std::function<void(manager::SetUpAnswer)> done)> set_up;
   std::function<manager::Report()> operation;  // that runs, or the last
   std::function<std::vector<plan::Trouble>()> problems;
-  const config::Config* config = nullptr;  // outlives the server
-  std::string version;                     // wye's own
+  const config::Config* config = nullptr;                        // in force; outlives the server
+  std::function<std::shared_ptr<const routing::Rules>()> rules;  // null: there are none
+  ConfigFile file;
+  std::string version;  // wye's own
   std::function<base::TimePoint()> now = base::Clock::now;
   base::TimePoint started = base::Clock::now();
 };

@@ -43,6 +43,9 @@ struct Rows {
   void add_if(const std::string& name, const std::string& value) {
     if (!value.empty()) add(name, value);
   }
+  void add_if(const std::string& name, const std::vector<std::string>& values) {
+    if (!values.empty()) add(name, values);
+  }
 };
 
 std::string at(const char* list, std::size_t i) { return std::string{list} + "[" + std::to_string(i) + "]"; }
@@ -82,6 +85,7 @@ void add_clients(Rows& rows, const config::Config& c) {
   rows.add("pool.max_per_server", std::uint64_t{c.pool.max_per_server});
   rows.add("pool.idle", c.pool.idle);
   rows.add("pool.acquire_timeout", c.pool.acquire_timeout);
+  rows.add("pool.hand_over", c.pool.hand_over);
   rows.add("pool.pipeline", c.pool.pipeline);
   rows.add("sessions.max", std::uint64_t{c.sessions.max});
   rows.add("sessions.idle_timeout", c.sessions.idle_timeout);
@@ -104,7 +108,7 @@ void add_rule(Rows& rows, const std::string& name, const config::Rule& r) {
   rows.add_if(name + ".digest", r.digest);
   rows.add_if(name + ".table", r.table);
   rows.add_if(name + ".regex", r.regex);
-  rows.add_if(name + ".route", r.route);
+  rows.add_if(name + ".route", r.server.empty() ? r.route : "server=" + r.server);
   rows.add_if(name + ".consistency", r.consistency);
   rows.add_if(name + ".tag", r.tag);
   rows.add_if(name + ".reject", r.reject);
@@ -118,7 +122,10 @@ void add_routing(Rows& rows, const config::Config& c) {
   rows.add("routing.wait", c.routing.wait);
   rows.add("routing.reads_on_primary", c.routing.reads_on_primary);
   rows.add("routing.lenient_hints", c.routing.lenient_hints);
-  for (std::size_t i = 0; i < c.routing.rules.size(); ++i) add_rule(rows, at("routing.rules", i), c.routing.rules[i]);
+  std::vector<std::string> order;
+  for (const auto& rule : c.routing.rules) order.push_back(rule.name);
+  rows.add("routing.rules", order);
+  for (const auto& rule : c.routing.rules) add_rule(rows, "routing.rules." + rule.name, rule);
 }
 
 void add_replication(Rows& rows, const config::Config& c) {

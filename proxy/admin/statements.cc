@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "proxy/admin/config_statements.h"
 #include "proxy/admin/operations.h"
 #include "proxy/admin/tables.h"
 #include "proxy/admin/words.h"
@@ -136,6 +137,11 @@ constexpr std::array table{
     Statement{"SHOW DIGESTS", Argument::none, {}, "the 100 kinds of statement that took longest in sum", show_digests},
     Statement{"SHOW DIGESTS LIMIT", Argument::name, "<n>", "as many as asked for, up to 5000", show_digests_limit},
     Statement{"SHOW ROUTES", Argument::none, {}, "how many statements went where, and why", show_routes},
+    Statement{"SHOW RULES",
+              Argument::none,
+              {},
+              "the rules of the configuration, and how many statements matched each",
+              show_rules},
     Statement{"SHOW PINS", Argument::none, {}, "how often sessions were bound to one server, and why", show_pins},
     Statement{"SHOW SETTINGS",
               Argument::none,
@@ -159,6 +165,15 @@ constexpr std::array table{
               show_operation},
     Statement{"DRAIN SERVER", Argument::name, "<name>", "take a server out of reads", drain_server},
     Statement{"ENABLE SERVER", Argument::name, "<name>", "take it back", enable_server},
+    Statement{
+        "PLAN CONFIG", Argument::none, {}, "what the configuration file would change, or its mistakes", plan_config},
+    Statement{
+        "RELOAD CONFIG", Argument::none, {}, "read it again: what can change while wye runs, does", reload_config},
+    Statement{"RELOAD CONFIG CONFIRM", Argument::name, "<time>", "the same, and back after that time without CONFIRM",
+              reload_config_confirm},
+    Statement{"CONFIRM", Argument::none, {}, "keep what was reloaded", confirm_config},
+    Statement{
+        "ROLLBACK CONFIG", Argument::none, {}, "back to what was in force before the last reload", rollback_config},
 };
 
 /// Another word behind a statement without arguments makes it another statement.

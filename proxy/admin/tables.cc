@@ -83,6 +83,14 @@ Table routes_table(const Workers& workers) {
   return table;
 }
 
+Table rules_table(const routing::Rules* rules) {
+  Table table{{"name", "matches", "sets", "hits"}, {}};
+  if (rules == nullptr) return table;
+  for (const auto& rule : rules->all())
+    table.rows.push_back({rule.name, rule.matches, rule.sets, number(rule.hits->value())});
+  return table;
+}
+
 Table pins_table(const Workers& workers) {
   Table table{{"reason", "pins"}, {}};
   for (std::size_t p = 0; p < count_of<metrics::Pin>; ++p) {

@@ -7,6 +7,7 @@
 #include "proxy/routing/levels.h"
 #include "proxy/routing/token.h"
 #include "proxy/session/driver/explain_table.h"
+#include "proxy/sql/digest.h"
 
 namespace wye::cli {
 
@@ -34,7 +35,7 @@ struct Gathering {
 Console::Console(net::Loop& loop, const config::Config& config, manager::Manager& manager,
                  std::vector<std::unique_ptr<worker::Worker>>& workers,
                  std::vector<const metrics::WorkerMetrics*> counts, std::function<std::string()> ready,
-                 worker::Shared& shared)
+                 worker::Shared& shared, Reload& reload)
     : config_(config), manager_(manager), workers_(workers), shared_(shared), mailbox_(loop) {
   admin::Context context;
   context.topology = [this] { return manager_.latest(); };
@@ -51,7 +52,9 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
   };
   context.problems = [this] { return manager_.problems(); };
   context.operation = [this] { return manager_.operation(); };
-  context.config = &config_;
+  context.config = &shared_.live.config;
+  context.rules = [&reload] { return reload.rules(); };
+  context.file = reload.statements();
   context.explain_route = [this](std::string_view sql) { return explain_route(sql); };
   context.version = version;
   server_ = std::make_unique<admin::Server>(loop, std::move(context));
@@ -117,7 +120,11 @@ base::Result<protocol::Table> Console::explain_route(std::string_view sql) {
   sql::Dialect dialect;
   dialect.mariadb = topology->flavour == topology::Flavour::mariadb;
   if (topology->primary) dialect.version = topology->servers[*topology->primary].version.number;
-  const auto facts = sql::classify(sql, dialect);
+  sql::Digester digester{dialect};
+  const auto facts = sql::classify(sql, dialect, &digester);
+  const auto digest = digester.finish(facts.kind != sql::Kind::unknown).hash;
+  const auto& rules = shared_.live.rules;
+  const routing::Rule* const rule = rules == nullptr ? nullptr : rules->match({{}, {}, sql, nullptr, digest, dialect});
   routing::FrontierNeed frontier(shared_.frontier);
   frontier.observe(*topology);
   const routing::SessionPosition nothing;
@@ -125,9 +132,9 @@ base::Result<protocol::Table> Console::explain_route(std::string_view sql) {
   const routing::LevelNeed need(frontier, nothing, token ? &*token : nullptr);
   std::vector<routing::Candidate> candidates;
   const auto route =
-      routing::explain({facts, {}, *topology, need, shared_.routing, {}, base::Clock::now()}, candidates);
+      routing::explain({facts, {}, *topology, need, shared_.live.routing, {}, base::Clock::now(), rule}, candidates);
   if (!route) return route.error();
-  return session::explain_table(facts, *route, candidates, *topology);
+  return session::explain_table(facts, *route, candidates, *topology, rule);
 }
 
 }  // namespace wye::cli

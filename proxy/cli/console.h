@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "proxy/admin/admin_server.h"
+#include "proxy/cli/reload.h"
 #include "proxy/worker/worker.h"
 #include "replication/manager/manager.h"
 
@@ -13,7 +14,7 @@ class Console {
  public:
   Console(net::Loop& loop, const config::Config& config, manager::Manager& manager,
           std::vector<std::unique_ptr<worker::Worker>>& workers, std::vector<const metrics::WorkerMetrics*> counts,
-          std::function<std::string()> ready, worker::Shared& shared);
+          std::function<std::string()> ready, worker::Shared& shared, Reload& reload);
   base::Status listen();
 
  private:

@@ -31,9 +31,9 @@ topology::Server healthy(std::string name, topology::Role role) {
   return server;
 }
 
-/// One primary and one replica. No server's name is known here: one that a hint names is taken for a replica, and the
-/// replica has the tag that the hint asks for.
-topology::Topology topology_for(const sql::Hint& hint) {
+/// One primary and one replica. No server's name is known here: one that a hint or a rule names is taken for a replica,
+/// and the replica has the tags that they ask for.
+topology::Topology topology_for(const sql::Hint& hint, const routing::Rule* rule) {
   topology::Topology topology;
   topology.servers.push_back(healthy("primary", topology::Role::primary));
   topology.servers.push_back(healthy("replica", topology::Role::replica));
@@ -42,7 +42,19 @@ topology::Topology topology_for(const sql::Hint& hint) {
   if (!hint.server.empty() && hint.server != "primary" && hint.server != "replica") {
     topology.servers.push_back(healthy(std::string{hint.server}, topology::Role::replica));
   }
+  if (rule == nullptr) return topology;
+  if (!rule->server.empty()) topology.servers.push_back(healthy(rule->server, topology::Role::replica));
+  if (!rule->tag.empty()) {
+    for (auto& server : topology.servers) server.tags.push_back(rule->tag);
+  }
   return topology;
+}
+
+const routing::Rule* rule_for(const std::string& statement, std::uint64_t digest, const ExplainOptions& options) {
+  if (options.rules == nullptr) return nullptr;
+  const auto client = protocol::IpAddress::parse(options.client);
+  return options.rules->match(
+      {options.user, options.schema, statement, client ? &*client : nullptr, digest, options.dialect});
 }
 
 bool is_session_only(const sql::Facts& facts) {
@@ -67,6 +79,7 @@ struct Answer {
   std::string digest, digest_text;
   ExplainedRoute route = ExplainedRoute::none;
   std::string reason;
+  std::string rule;   // in words; empty: none
   std::string error;  // not empty: wye refuses the statement
 };
 
@@ -78,17 +91,24 @@ Answer answer_for(const std::string& statement, const ExplainOptions& options) {
   const sql::Digest digest = digester.finish(answer.facts.kind != sql::Kind::unknown);
   answer.digest = sql::in_hex(digest.hash);
   answer.digest_text = digest.text;
-  const topology::Topology topology = topology_for(answer.facts.hint);
+  const routing::Rule* const rule = rule_for(statement, digest.hash, options);
+  const topology::Topology topology = topology_for(answer.facts.hint, rule);
   const CoversAll need;
   const routing::SessionView session;
   const std::vector<routing::Load> load;
-  const auto route = routing::route(routing::Input{answer.facts, session, topology, need, options.routing, load, now});
+  const auto route =
+      routing::route(routing::Input{answer.facts, session, topology, need, options.routing, load, now, rule});
   if (!route) {
     answer.reason = sql::name(answer.facts.why);
     answer.error = route.error().message;
     return answer;
   }
   answer.reason = routing::name(route.value().reason);
+  answer.rule = routing::rule_in_words(rule, answer.facts, route.value().reason);
+  if (route.value().reason == routing::Reason::rule_reject) {
+    answer.error = rule->reject;
+    return answer;
+  }
   if (is_session_only(answer.facts)) {
     answer.route = ExplainedRoute::session;
   } else if (route.value().server) {
@@ -132,6 +152,7 @@ void print_json(const std::string& statement, const Answer& answer, std::ostream
   json["effects"] = effects_of(answer.facts);
   json["several"] = answer.facts.several;
   if (answer.facts.hint.present) json["hint"] = hint_of(answer.facts.hint);
+  if (!answer.rule.empty()) json["rule"] = answer.rule;
   if (!answer.error.empty()) json["error"] = answer.error;
   json["digest"] = answer.digest;
   json["digest_text"] = answer.digest_text;
@@ -168,6 +189,7 @@ void print_text(const std::string& statement, const Answer& answer, std::ostream
   if (separator[0] == ',') out << '\n';
   if (answer.facts.hint.present) out << "  hint     " << printable(dumped(hint_of(answer.facts.hint))) << '\n';
   out << "  digest   " << answer.digest << ' ' << printable(answer.digest_text) << '\n';
+  if (!answer.rule.empty()) out << "  rule     " << printable(answer.rule) << '\n';
   if (!answer.error.empty()) out << "  error    " << printable(answer.error) << '\n';
 }
 

@@ -1,19 +1,22 @@
 #pragma once
 #include <cstdint>
 #include <iosfwd>
+#include <memory>
 #include <string>
 
-#include "proxy/routing/route.h"
+#include "proxy/routing/rules.h"
 #include "proxy/sql/facts.h"
 
 namespace wye::cli {
 
 /// `wye explain`: what the classifier and the router make of statements, without a server (interfaces.md 2).
 struct ExplainOptions {
-  std::string sql;           // "-": statements from `in`, one a line, \n \t and \\ escaped
-  bool json = false;         // one object a statement, one a line
-  sql::Dialect dialect;      // flavour, version, sql_mode
-  routing::Options routing;  // consistency, max_lag, reads_on_primary, lenient_hints
+  std::string sql;       // "-": statements from `in`, one a line, \n \t and \\ escaped
+  bool json = false;     // one object a statement, one a line
+  sql::Dialect dialect;  // flavour, version, sql_mode
+  std::shared_ptr<const routing::Rules> rules;
+  std::string user, schema, client;  // of the session, for rules
+  routing::Options routing;          // consistency, max_lag, reads_on_primary, lenient_hints
 };
 
 /// Where a statement goes in a fresh session on one healthy primary and one healthy replica.

@@ -14,6 +14,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/cli/console.h"
+#include "proxy/cli/reload.h"
 #include "proxy/cli/version.h"
 #include "proxy/config/config.h"
 #include "proxy/metrics/http.h"
@@ -145,7 +146,8 @@ net::TlsContext listen_tls(const config::Listen& listen, const std::string& stat
 /// Everything that lives as long as `wye run`. Members in the order in which they depend on each other.
 class Program {
  public:
-  explicit Program(const config::Config& config) : config_(config), shared_(config, routing_options(config)) {}
+  Program(const config::Config& config, std::string path)
+      : config_(config), path_(std::move(path)), shared_(config, {config, routing_options(config), nullptr}) {}
   int start();
   void serve();
   void stop();
@@ -154,14 +156,16 @@ class Program {
   int make_keys();
   void reload_tls();
   int make_workers();
-  void make_manager(manager::Options options);
+  void apply(const std::shared_ptr<const worker::Live>& live);
 
-  const config::Config& config_;
+  const config::Config& config_;  // as at the start
+  const std::string path_;
   worker::Shared shared_;
   std::unique_ptr<protocol::RsaKey> rsa_;
   net::Loop loop_;  // signals and the admin console
   std::vector<std::unique_ptr<worker::Worker>> workers_;
   std::unique_ptr<manager::Manager> manager_;
+  std::unique_ptr<Reload> reload_;
   std::unique_ptr<metrics::Collector> collector_;
   std::unique_ptr<metrics::HttpServer> http_;
   std::unique_ptr<Console> console_;
@@ -211,8 +215,21 @@ void Program::reload_tls() {
   for (auto& worker : workers_) worker->set_tls(shared_.listen_tls, shared_.backend_tls);
 }
 
+/// What a reload has changed, to everybody.
+void Program::apply(const std::shared_ptr<const worker::Live>& live) {
+  raise_descriptor_limit(live->config);
+  std::vector<manager::ServerSpec> servers;
+  for (const auto& entry : live->config.servers) servers.push_back({entry.name, {}, entry.weight, entry.tags});
+  manager_->reconfigure(live->config.routing.max_lag, servers);
+  for (auto& worker : workers_) worker->post(live);
+  reload_tls();
+}
+
 int Program::make_workers() {
   const unsigned count = worker_count(config_);
+  auto rules = routing::Rules::make(config_.routing.rules, count);
+  if (!rules) return failed("routing.rules", rules.error().message);
+  shared_.live.rules = *rules;
   for (unsigned i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<worker::Worker>(shared_, i, count));
     std::string error;
@@ -254,17 +271,24 @@ int Program::start() {
   for (auto& worker : workers_) worker->know(all);
   for (auto& worker : workers_) worker->start();
   manager_->start();
+  reload_ = std::make_unique<Reload>(loop_, path_, shared_, workers_.size(), [this](auto live) { apply(live); });
   std::vector<const metrics::WorkerMetrics*> counts;
   for (const auto& worker : workers_) counts.push_back(&worker->metrics());
   collector_ = std::make_unique<metrics::Collector>(
-      counts, [this] { return manager_->latest(); }, version);
+      counts, [this] { return manager_->latest(); }, version,
+      [this] {
+        std::vector<std::pair<std::string, std::uint64_t>> hits;
+        if (const auto rules = reload_->rules())
+          for (const auto& rule : rules->all()) hits.emplace_back(rule.name, rule.hits->value());
+        return hits;
+      });
   const auto ready = [this]() -> std::string { return manager_->latest()->primary ? "" : "no primary"; };
   http_ = std::make_unique<metrics::HttpServer>(*collector_, ready);
   if (!config_.metrics.empty()) {
     if (const auto r = http_->start(config_.metrics); !r)
       return failed("metrics " + config_.metrics, r.error().message);
   }
-  console_ = std::make_unique<Console>(loop_, config_, *manager_, workers_, counts, ready, shared_);
+  console_ = std::make_unique<Console>(loop_, config_, *manager_, workers_, counts, ready, shared_, *reload_);
   if (const auto r = console_->listen(); !r) return failed("admin.socket " + config_.admin.socket, r.error().message);
   for (const auto& listen : config_.listen)
     log::info("listening", {{"address", listen.address}, {"workers", workers_.size()}});
@@ -274,9 +298,8 @@ int Program::start() {
 void Program::serve() {
   const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) {
     if (number == SIGHUP) {
-      reload_tls();
-      return log::warning("reload_of_settings_not_supported",
-                          {{"why", "only certificates were read again; restart to apply what else has changed"}});
+      (void)reload_->reload(std::nullopt);  // the log says what came of it
+      return;
     }
     log::info("stopping", {{"signal", number}});
     loop_.stop();
@@ -285,7 +308,7 @@ void Program::serve() {
 }
 
 void Program::stop() {
-  for (auto& worker : workers_) worker->drain(config_.switchover.drain);
+  for (auto& worker : workers_) worker->drain(shared_.live.config.switchover.drain);
   for (auto& worker : workers_) worker->join();
   manager_->stop();  // an operation that ends tells the console
   console_.reset();
@@ -306,7 +329,7 @@ int run(const std::string& config_path) {
   log::init(log::level_of(loaded.config->log.level), log::format_of(loaded.config->log.format));
   int code = 0;
   {
-    Program program(*loaded.config);
+    Program program(*loaded.config, config_path);
     code = program.start();
     if (code == 0) {
       program.serve();

@@ -60,10 +60,14 @@ struct Limit {
   std::string user;
   unsigned connections = 0, running = 0, per_second = 0;
 };
-/// Empty or absent: matches everything, or leaves that as it is. `regex` is an RE2 expression, compiled by its user.
+/// Empty or absent: matches everything, or leaves that as it is. Of several values one must match.
 struct Rule {
-  std::string user, schema, client, digest, table, regex;
-  std::string route, consistency, tag, reject;
+  std::string name;  // rule1, rule2, ... by place where the file gives none
+  std::vector<std::string> user, schema, client, digest, table;
+  std::string regex;   // RE2, known to compile
+  std::string route;   // primary, replica, server
+  std::string server;  // of route: server=NAME; one of the servers
+  std::string consistency, tag, reject;
   std::optional<milliseconds> max_lag, timeout;
 };
 struct Routing {

@@ -1,4 +1,4 @@
-// The sections that are lists: listen, servers, accounts.users, limits, routing.rules.
+// The sections that are lists: listen, servers, accounts.users, limits. routing.rules: rules.cc.
 #include <algorithm>
 #include <set>
 
@@ -73,6 +73,8 @@ ServerEntry one_server(Map& root, const YAML::Node& n, const std::string& path) 
   return s;
 }
 
+}  // namespace
+
 bool valid_name(const std::string& name) {
   if (name.empty() || name.size() > 64) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
@@ -80,6 +82,8 @@ bool valid_name(const std::string& name) {
            c == '.';
   });
 }
+
+namespace {
 
 /// Names and addresses tell servers apart: in hints, metrics and the console.
 void check_unique(Report& report, const std::vector<ServerEntry>& servers, const std::vector<YAML::Mark>& marks) {
@@ -108,34 +112,6 @@ void name_servers(std::vector<ServerEntry>& servers) {
     while (!taken.insert("db" + std::to_string(number)).second) ++number;
     servers[i].name = "db" + std::to_string(number);
   }
-}
-
-Rule one_rule(Map& m) {
-  Rule r;
-  m.text("user", r.user);
-  m.text("schema", r.schema);
-  if (m.has("client")) {
-    std::string client;
-    m.text("client", client);
-    if (auto network = parse_network(client)) {
-      r.client = *network;
-    } else if (!client.empty()) {
-      m.mistake("client", network.error().message);
-    }
-  }
-  m.text("digest", r.digest);
-  m.text("table", r.table);
-  m.text("regex", r.regex);
-  bool does = m.choice("route", r.route, {"primary", "replica"});
-  does |= m.choice("consistency", r.consistency, {"eventual", "monotonic", "session", "global", "primary"});
-  does |= m.duration("max_lag", r.max_lag, {milliseconds{0}, milliseconds{86'400'000}});
-  does |= m.text("tag", r.tag);
-  does |= m.duration("timeout", r.timeout, {milliseconds{1}, milliseconds{86'400'000}});
-  does |= m.text("reject", r.reject);
-  if (!does) {
-    m.report().mistake(m.mark(), m.path() + " does nothing: set route, consistency, max_lag, tag, timeout or reject");
-  }
-  return r;
 }
 
 }  // namespace
@@ -217,16 +193,6 @@ void read_limits(Map& root, Config& c) {
     c.limits.push_back(std::move(l));
   });
   if (!c.limits.empty()) root.no_effect_yet("limits");
-}
-
-void read_rules(Map& routing, Routing& r) {
-  routing.each("rules", [&](const YAML::Node& n, const std::string& path) {
-    Map m{routing.report(), n, path};
-    if (!n.IsMap()) return;
-    r.rules.push_back(one_rule(m));
-    m.finish();
-  });
-  if (!r.rules.empty()) routing.no_effect_yet("rules");
 }
 
 }  // namespace wye::config

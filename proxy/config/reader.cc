@@ -296,6 +296,26 @@ bool Map::texts(const std::string& key, std::vector<std::string>& out) {
   return has(key);
 }
 
+bool Map::one_or_more(const std::string& key, std::vector<std::string>& out,
+                      const std::function<Result<std::string>(const std::string&)>& item) {
+  const auto node = child(key);
+  if (!node) return has(key);
+  const auto take = [&](const YAML::Node& n, const std::string& path) {
+    const auto text = scalar_text(report_, n, path);
+    if (!text) return;
+    auto checked = item(*text);
+    if (!checked) return report_.mistake(n.Mark(), path + ": " + checked.error().message);
+    out.push_back(*checked);
+  };
+  if (!node->IsSequence()) {
+    take(*node, path_of(key));
+    return true;
+  }
+  if (node->size() == 0) mistake(key, "needs at least one value");
+  each(key, take);
+  return true;
+}
+
 void Map::finish() {
   for (const std::string& key : order_) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;

@@ -66,6 +66,9 @@ class Map {
   /// `key` or its twin `key`_file.
   bool secret(const std::string& key, std::string& out);
   bool texts(const std::string& key, std::vector<std::string>& out);
+  /// One value, or a list of at least one; `item` checks each, and gives its normal form or what is wrong with it.
+  bool one_or_more(const std::string& key, std::vector<std::string>& out,
+                   const std::function<Result<std::string>(const std::string&)>& item);
 
   /// A value with a schema of its own; marks the key as known.
   std::optional<YAML::Node> child(const std::string& key);

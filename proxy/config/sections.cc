@@ -69,7 +69,7 @@ void read_routing(Map& root, Config& c) {
   m->duration("wait", c.routing.wait, {ms(0), ms(60'000)});
   m->choice("reads_on_primary", c.routing.reads_on_primary, {"fallback", "never", "always"});
   m->boolean("lenient_hints", c.routing.lenient_hints);
-  read_rules(*m, c.routing);
+  read_rules(*m, c);
   m->finish();
 }
 

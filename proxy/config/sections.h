@@ -12,7 +12,8 @@ void read_accounts(Map& root, Config& c);
 void read_pool(Map& root, Config& c);
 void read_sessions(Map& root, Config& c);
 void read_limits(Map& root, Config& c);
-void read_rules(Map& routing, Routing& r);
+/// After read_servers(): rules name servers and their tags.
+void read_rules(Map& routing, Config& c);
 void read_routing(Map& root, Config& c);
 void read_replication(Map& root, Config& c);
 void read_failover(Map& root, Config& c);
@@ -20,5 +21,8 @@ void read_switchover(Map& root, Config& c);
 void read_admin(Map& root, Config& c);
 void read_metrics(Map& root, Config& c);
 void read_log(Map& root, Config& c);
+
+/// Names of servers and rules, which users also type as arguments: 1 to 64 letters, digits, _, - or .
+bool valid_name(const std::string& name);
 
 }  // namespace wye::config

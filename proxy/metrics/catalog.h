@@ -76,6 +76,8 @@ inline constexpr Metric kept{"wye_hand_overs_refused_total", Type::counter,
                              "why"};
 inline constexpr Metric held_statements{"wye_held_statements", Type::gauge, "Statements that wait for a primary now",
                                         ""};
+inline constexpr Metric rule_hits{"wye_rule_hits_total", Type::counter,
+                                  "Statements that matched the rule of the configuration", "rule"};
 inline constexpr Metric log_dropped{"wye_log_lines_dropped_total", Type::counter,
                                     "Lines of the log that were not written: over an event's rate, queue full, or "
                                     "nobody reading stderr",
@@ -118,6 +120,7 @@ inline constexpr std::array all = {&statements,
                                    &hand_overs,
                                    &kept,
                                    &held_statements,
+                                   &rule_hits,
                                    &log_dropped,
                                    &build_info,
                                    &process_rss,

@@ -245,8 +245,12 @@ void process(std::vector<MetricFamily>& out, const std::string& version) {
 
 }  // namespace
 
-Collector::Collector(std::vector<const WorkerMetrics*> workers, TopologySource topology, std::string version)
-    : workers_{std::move(workers)}, topology_{std::move(topology)}, version_{std::move(version)} {}
+Collector::Collector(std::vector<const WorkerMetrics*> workers, TopologySource topology, std::string version,
+                     RuleSource rules)
+    : workers_{std::move(workers)},
+      topology_{std::move(topology)},
+      rules_{std::move(rules)},
+      version_{std::move(version)} {}
 
 std::vector<MetricFamily> Collector::Collect() const {
   std::vector<MetricFamily> out;
@@ -255,6 +259,11 @@ std::vector<MetricFamily> Collector::Collect() const {
   if (const auto t = topology_ ? topology_() : nullptr) {
     observed(out, *t);
     traffic(out, workers_, *t);
+  }
+  if (rules_) {
+    Family hits{catalog::rule_hits};
+    for (const auto& [name, n] : rules_()) hits.add({{"rule", name}}, static_cast<double>(n));
+    std::move(hits).into(out);
   }
   process(out, version_);
   return out;

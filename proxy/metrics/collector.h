@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proxy/metrics/worker_metrics.h"
@@ -16,7 +17,10 @@ namespace wye::metrics {
 class Collector final : public prometheus::Collectable {
  public:
   using TopologySource = std::function<std::shared_ptr<const topology::Topology>()>;
-  Collector(std::vector<const WorkerMetrics*> workers, TopologySource topology, std::string version);
+  /// The rules in force with their hits; safe on the exporter's thread, like `topology`.
+  using RuleSource = std::function<std::vector<std::pair<std::string, std::uint64_t>>()>;
+  Collector(std::vector<const WorkerMetrics*> workers, TopologySource topology, std::string version,
+            RuleSource rules = {});
 
   std::vector<prometheus::MetricFamily> Collect() const override;
   /// Prometheus' text format.
@@ -28,6 +32,7 @@ class Collector final : public prometheus::Collectable {
  private:
   std::vector<const WorkerMetrics*> workers_;
   TopologySource topology_;
+  RuleSource rules_;
   std::string version_;
 };
 

@@ -60,6 +60,12 @@ void Pool::prepare_for(Backend& backend, const Wanted& wanted) {
   if (!fits && !backend.reset_is_due()) backend.reset_before_next();
 }
 
+void Pool::set_limits(Limits limits) {
+  limits_ = limits;
+  for (std::size_t server = 0; server < counts_.size(); ++server)
+    serve_waiting(static_cast<topology::ServerId>(server));
+}
+
 void Pool::set_tls(net::TlsContext context) {
   options_.tls_context = std::move(context);
   tls_sessions_.clear();  // what the old authorities vouched for is looked at again

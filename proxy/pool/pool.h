@@ -52,6 +52,8 @@ class Pool final : public BackendHolder {
 
   /// Connections whose server changed its role, or vanished, are closed as soon as they are idle.
   void set_topology(std::shared_ptr<const topology::Topology> topology);
+  /// From now on; above a smaller limit no connection is closed that is in use.
+  void set_limits(Limits limits);
   /// For connections that are opened from now on; open ones go on. nullptr: no TLS.
   void set_tls(net::TlsContext context);
   /// Closes what idled too long and connects that take too long. Every 100 ms or so.

@@ -14,6 +14,14 @@ const char* name(Reason reason) {
       return "hint_primary";
     case Reason::hint_server:
       return "hint_server";
+    case Reason::rule_primary:
+      return "rule_primary";
+    case Reason::rule_replica:
+      return "rule_replica";
+    case Reason::rule_server:
+      return "rule_server";
+    case Reason::rule_reject:
+      return "rule_reject";
     case Reason::write:
       return "write";
     case Reason::ddl:

@@ -1,6 +1,7 @@
 #include "proxy/routing/route.h"
 
 #include "proxy/routing/eligible.h"
+#include "proxy/routing/rules.h"
 #include "proxy/routing/token.h"
 
 namespace wye::routing {
@@ -18,15 +19,6 @@ constexpr std::uint16_t er_unknown_error = 1105;
 Error refuse(std::string message) { return Error{er_unknown_error, "HY000", "wye: " + std::move(message)}; }
 
 std::string quoted(std::string_view text) { return "'" + std::string{text.substr(0, 64)} + "'"; }
-
-std::optional<Consistency> parse_consistency(std::string_view word) {
-  if (word == "eventual") return Consistency::eventual;
-  if (word == "monotonic") return Consistency::monotonic;
-  if (word == "session") return Consistency::session;
-  if (word == "global") return Consistency::global;
-  if (word == "primary") return Consistency::primary;
-  return std::nullopt;
-}
 
 /// May a hint take it to a replica? What is the primary's only because it tells of one server may; a stored function
 /// may as well (a replica is read-only); what changes data, takes locks or needs the session's state may not.
@@ -63,6 +55,7 @@ class Router {
   explicit Router(const Input& input) : input_{input}, facts_{input.facts}, session_{input.session} {
     wanted_.consistency = input.options.consistency;
     wanted_.max_lag = input.options.max_lag;
+    if (input.rule != nullptr) take_rule(*input.rule);
   }
 
   Result<Route> run() {
@@ -75,10 +68,18 @@ class Router {
  private:
   Result<Route> decide() {
     if (auto status = take_hint(); !status) return status.error();
+    if (rejected()) return Route{std::nullopt, Reason::rule_reject, {}, {}};
     if (session_.pinned) return to_primary(Reason::pinned);
     if (session_.in_transaction && !begins_anew()) return inside_transaction();
     if (!session_.autocommit) return to_primary(Reason::autocommit_off);
     return outside_transaction();
+  }
+  void take_rule(const Rule& rule);
+  bool rejected() const { return input_.rule != nullptr && rejects(*input_.rule, facts_); }
+  bool rule_routes(Rule::To to) const {
+    const sql::Hint& hint = facts_.hint;
+    const bool hint_routes = hint.primary || hint.replica || !hint.server.empty();
+    return input_.rule != nullptr && input_.rule->to == to && !hint_routes;
   }
   base::Status take_hint();
   base::Status check_hint_server();
@@ -88,6 +89,7 @@ class Router {
   Result<Route> outside_transaction();
   Result<Route> begin();
   Result<Route> read();
+  Result<Route> rule_read(Reason reason);
   Route previous_statement() const;
   Result<Route> on_replica(Reason reason);
   Error none_eligible() const;
@@ -99,6 +101,14 @@ class Router {
   Wanted wanted_;
   std::optional<ServerId> hinted_server_;
 };
+
+/// What a hint doesn't say. Its server narrows the choice, and is no way around lag or consistency.
+void Router::take_rule(const Rule& rule) {
+  if (rule.consistency) wanted_.consistency = *rule.consistency;
+  if (rule.max_lag) wanted_.max_lag = *rule.max_lag;
+  wanted_.tag = rule.tag;
+  if (rule_routes(Rule::To::server)) wanted_.server = rule.server;
+}
 
 /// Mistakes in a hint are errors wherever the session is, so that a program sees them the first time.
 base::Status Router::take_hint() {
@@ -120,7 +130,7 @@ base::Status Router::take_hint() {
     if (!token && !lenient) return refuse(token.error().message + " in the hint: " + quoted(hint.token));
   }
   if (hint.max_lag_ms) wanted_.max_lag = base::milliseconds{*hint.max_lag_ms};
-  wanted_.tag = hint.tag;
+  if (!hint.tag.empty()) wanted_.tag = hint.tag;
   if (hint.replica && counts_as_write(facts_)) {
     return refuse("a hint can't take this statement to a replica: " + std::string{name(reason_of(facts_.why))});
   }
@@ -212,6 +222,7 @@ Result<Route> Router::begin() {
   if (!read_only || facts_.several || facts_.hint.primary) {
     return to_primary(facts_.hint.primary ? Reason::hint_primary : Reason::transaction);
   }
+  if (rule_routes(Rule::To::primary)) return to_primary(Reason::rule_primary);
   // What else the transaction would do to the session on a replica could not be carried to the primary.
   if (session_.untracked) return to_primary(Reason::transaction);
   // What it reads along with them must be of the same moment as what it reads without.
@@ -234,10 +245,25 @@ Result<Route> Router::read() {
   }
   if (hint.replica && hint_may_move(facts_)) return on_replica(Reason::hint_replica);
   if (facts_.why == Why::previous_statement_value) return previous_statement();
+  if (rule_routes(Rule::To::primary) && rule_may_move(facts_)) return to_primary(Reason::rule_primary);
+  if (rule_routes(Rule::To::replica) && rule_may_move(facts_)) return rule_read(Reason::rule_replica);
+  if (rule_routes(Rule::To::server) && rule_may_move(facts_)) {
+    const auto& primary = input_.topology.primary;
+    if (primary && input_.topology.servers[*primary].name == input_.rule->server)
+      return to_primary(Reason::rule_server);
+    return rule_read(Reason::rule_server);
+  }
   if (!facts_.replica_ok) return to_primary(reason_of(facts_.why));
   if (session_.serializable) return to_primary(Reason::serializable);
   if (wanted_.consistency == Consistency::primary) return to_primary(Reason::reads_always_primary);
   return on_replica(Reason::replica_read);
+}
+
+/// A rule may say where a read goes, not what it sees.
+Result<Route> Router::rule_read(Reason reason) {
+  if (session_.serializable) return to_primary(Reason::serializable);
+  if (wanted_.consistency == Consistency::primary) return to_primary(Reason::reads_always_primary);
+  return on_replica(reason);
 }
 
 /// FOUND_ROWS() and its kind have their value where the previous statement ran; an insert id only the primary makes.
@@ -271,6 +297,15 @@ Error Router::none_eligible() const {
 }
 
 }  // namespace
+
+std::optional<Consistency> parse_consistency(std::string_view word) {
+  if (word == "eventual") return Consistency::eventual;
+  if (word == "monotonic") return Consistency::monotonic;
+  if (word == "session") return Consistency::session;
+  if (word == "global") return Consistency::global;
+  if (word == "primary") return Consistency::primary;
+  return std::nullopt;
+}
 
 Result<Route> route(const Input& input) { return Router{input}.run(); }
 

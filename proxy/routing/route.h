@@ -20,6 +20,10 @@ enum class Reason : std::uint8_t {
   hint_replica,
   hint_primary,
   hint_server,
+  rule_primary,  // a rule of the configuration; EXPLAIN ROUTE names it, its hits are counted by name
+  rule_replica,
+  rule_server,
+  rule_reject,  // runs nowhere
   write,
   ddl,
   call,
@@ -149,6 +153,8 @@ struct Load {
   bool no_wait = false;           // to wait for it was in vain lately
 };
 
+struct Rule;  // rules.h
+
 struct Input {
   const sql::Facts& facts;
   const SessionView& session;
@@ -157,6 +163,7 @@ struct Input {
   const Options& options;
   const std::vector<Load>& load;
   base::TimePoint now;
+  const Rule* rule = nullptr;  // the first that matches the statement
 };
 
 /// BEGIN inside a READ ONLY transaction is routed as a new one: if that is another server, the flow gives the old

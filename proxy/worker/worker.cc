@@ -29,6 +29,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
     : shared_(shared),
       index_(index),
       of_(of),
+      config_(shared.live.config),
       mailbox_(loop_),
       pool_(loop_, metrics_,
             {shared.config.pool.max_per_server, shared.config.pool.idle, shared.config.backend.connect_timeout},
@@ -44,14 +45,14 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
         new session::Context{loop_,
                              pool_,
                              metrics_,
-                             shared.config,
+                             config_,
                              shared.frontier,
                              shared.globals_set,
                              shared.accounts_changed,
                              need_,
                              waiters_,
                              commits_,
-                             shared.routing,
+                             shared.live.routing,
                              shared.rsa,
                              tls.get(),
                              shared.monitor,
@@ -65,7 +66,9 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              shared.last_known,
                              !shared.last_known.text.empty(),
                              shared.config.accounts.source == "file" ? &shared.listed : nullptr,
-                             &digests_}));
+                             &digests_,
+                             shared.live.rules,
+                             index}));
   }
   pool_.set_topology(shared.first);
   waiters_.on_topology(shared.first);
@@ -126,6 +129,21 @@ void Worker::set_tls(std::vector<net::TlsContext> listen, net::TlsContext backen
     listen_tls_ = std::move(listen);
     pool_.set_tls(std::move(backend));
   });
+}
+
+void Worker::post(std::shared_ptr<const Live> live) {
+  mailbox_.post([this, live = std::move(live)] { adopt(*live); });
+}
+
+void Worker::adopt(const Live& live) {
+  config_ = live.config;
+  for (auto& context : contexts_) {
+    context->options = live.routing;
+    context->rules = live.rules;
+  }
+  pool_.set_limits({config_.pool.max_per_server, config_.pool.idle, config_.backend.connect_timeout});
+  waiters_.set_times(config_.routing.wait, config_.pool.idle);
+  commits_.set_idle(config_.pool.idle);
 }
 
 void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {

@@ -15,11 +15,18 @@
 
 namespace wye::worker {
 
+/// What a reload may change: the configuration in force, and what is made of it.
+struct Live {
+  config::Config config;
+  routing::Options routing;
+  std::shared_ptr<const routing::Rules> rules;
+};
+
 /// What all workers share: const, or atomic. Owned by main; outlives the workers.
 struct Shared {
-  Shared(const config::Config& c, routing::Options r) : config(c), routing(r) {}
-  const config::Config& config;
-  routing::Options routing;
+  Shared(const config::Config& c, Live l) : config(c), live(std::move(l)) {}
+  const config::Config& config;  // as at the start; what a reload changes is `live`
+  Live live;                     // of main's thread once the workers run: they have their own
   routing::Frontier frontier;
   routing::Latest globals_set, accounts_changed;  // by statements of clients
   std::atomic<unsigned> open_sessions{0};
@@ -53,6 +60,8 @@ class Worker {
   void post(std::shared_ptr<const topology::Topology> topology);  // any thread
   /// For connections from now on; open ones go on as they are. As Shared has them. Any thread.
   void set_tls(std::vector<net::TlsContext> listen, net::TlsContext backend);
+  /// For statements from now on. Any thread.
+  void post(std::shared_ptr<const Live> live);
   /// Runs on the worker's thread with its sessions' rows.
   void with_sessions(std::function<void(std::vector<session::Session::Row>)> use);
   void with_pools(std::function<void(std::vector<pool::Pool::Row>)> use);
@@ -69,8 +78,10 @@ class Worker {
   Worker& worker_of(session::SessionId id) { return *all_[(id & 0x7fffffffU) % of_]; }
   session::Session* find(session::SessionId id);
   void adopt(std::shared_ptr<const topology::Topology> topology);
+  void adopt(const Live& live);
   Shared& shared_;
   unsigned index_, of_;
+  config::Config config_;  // in force; changes between callbacks only
   metrics::WorkerMetrics metrics_;
   metrics::DigestStore digests_;
   net::Loop loop_;

@@ -57,7 +57,9 @@ struct Manager::Impl {
   plan::Surveys surveys;
   std::shared_ptr<const topology::Topology> latest;
 
-  plan::Settings settings;  // constant after construction
+  std::optional<plan::Settings> next_settings;  // for the planner's next look
+
+  plan::Settings settings;  // the planner alone writes it, under the mutex, and reads it without
   plan::Memory memory;      // planner thread only
   std::optional<LastKnown> saved;
   std::vector<std::unique_ptr<server::Connection>> connections;  // each used by its own thread; interrupt() by stop()
@@ -165,6 +167,7 @@ void Manager::Impl::plan_once() {
     changed.wait_for(lock, options.interval, [this] { return stopping || dirty; });
     if (stopping) return;
     dirty = false;
+    if (next_settings) settings = *std::exchange(next_settings, std::nullopt);
     copy = sights;  // shared pointers: cheap
   }
   auto topology = std::make_shared<const topology::Topology>(plan::derive(settings, copy, memory, options.clock()));
@@ -275,17 +278,36 @@ base::Status Manager::set_up(SetUpRequest request, SetUpDone done) {
 }
 
 std::vector<plan::Trouble> Manager::problems() const {
+  plan::Settings settings;
   std::vector<plan::Sight> sights;
   plan::Surveys surveys;
   {
     const std::lock_guard lock{impl_->mutex};
+    settings = impl_->settings;
     sights = impl_->sights;
     surveys = impl_->surveys;
   }
-  return plan::find_problems(impl_->settings, sights, surveys);
+  return plan::find_problems(settings, sights, surveys);
 }
 
 Report Manager::operation() const { return impl_->changes->report(); }
+
+void Manager::reconfigure(base::milliseconds max_lag, const std::vector<ServerSpec>& servers) {
+  const Options& o = impl_->options;
+  plan::Settings settings;
+  for (std::size_t id = 0; id < o.servers.size(); ++id) {
+    const bool given = id < servers.size();
+    settings.servers.push_back({o.servers[id].name, o.servers[id].address,
+                                given ? servers[id].weight : o.servers[id].weight,
+                                given ? servers[id].tags : o.servers[id].tags});
+  }
+  settings.max_lag = max_lag;
+  settings.max_age = std::max(o.max_age, 3 * o.interval);
+  const std::lock_guard lock{impl_->mutex};
+  impl_->next_settings = std::move(settings);
+  impl_->dirty = true;
+  impl_->changed.notify_all();
+}
 
 std::shared_ptr<const topology::Topology> Manager::latest() const {
   const std::lock_guard lock{impl_->mutex};

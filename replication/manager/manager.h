@@ -73,6 +73,8 @@ class Manager {
   std::vector<plan::Trouble> problems() const;
   /// The operation that runs, or the last one.
   Report operation() const;
+  /// What a reload may change: max_lag, and weights and tags of the servers, which stay the same ones.
+  void reconfigure(base::milliseconds max_lag, const std::vector<ServerSpec>& servers);
   /// The last topology published; never null after construction.
   std::shared_ptr<const topology::Topology> latest() const;
 

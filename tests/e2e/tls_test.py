@@ -164,9 +164,9 @@ def reload(box, tally, files):
         tally.check('and the sessions', open_one.query('SELECT 1').rows != [('1',)] and 'gone')
     put(renewed, place)
     # The same certificate again: only the log tells when it is in place, and whoever came before can't resume after.
-    done = box.wye.log.read_text().count('reload_of_settings')
+    done = box.wye.log.read_text().count('event=config_reloaded')
     box.wye.reload()
-    wait_until(lambda: box.wye.log.read_text().count('reload_of_settings') > done, 20, 'the reload is not reported')
+    wait_until(lambda: box.wye.log.read_text().count('event=config_reloaded') > done, 20, 'the reload is not reported')
     with box.wye.connect(tls='required') as worker:
         worker.query('SELECT 1')
 

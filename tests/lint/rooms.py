@@ -32,7 +32,7 @@ OWNERS = [  # (included header, rooms that may)
     (r'yaml-cpp/', {'proxy/config'}),
     (r'(mysql|mariadb)/|mysql\.h|errmsg\.h|mysqld_error\.h', {'replication/server'}),
     (r'prometheus/', {'proxy/metrics'}),
-    (r're2/', {'proxy/routing'}),
+    (r're2/', {'proxy/routing', 'proxy/config'}),
     (r'(spdlog|fmt)/', {'proxy/base'}),
     (r'CLI/', {'proxy/cli', 'proxy'}),
     (r'sqlite3\.h', {'proxy/admin'}),

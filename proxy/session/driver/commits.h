@@ -45,6 +45,7 @@ class Commits final : public pool::BackendHolder {
   /// Nothing can wait: readers go to the primary until it has been observed.
   void warn();
   void on_topology(std::shared_ptr<const topology::Topology> topology);
+  void set_idle(base::milliseconds idle) { idle_ = idle; }
   void sweep();  // every 100 ms or so
 
   // pool::BackendHolder

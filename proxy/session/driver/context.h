@@ -13,6 +13,7 @@
 #include "proxy/routing/frontier.h"
 #include "proxy/routing/latest.h"
 #include "proxy/routing/levels.h"
+#include "proxy/routing/rules.h"
 #include "proxy/session/driver/commits.h"
 #include "proxy/session/driver/killer.h"
 #include "proxy/session/driver/waiters.h"
@@ -76,6 +77,8 @@ struct Context {
   bool greeting_known;                     // false: not even the last known; clients wait for their greeting
   const ListedAccounts* listed = nullptr;  // nullptr: the servers' accounts log in
   metrics::DigestStore* digests = nullptr;
+  std::shared_ptr<const routing::Rules> rules;  // nullptr: none; replaced between callbacks only
+  std::size_t worker = 0;                       // its place among them
 };
 
 }  // namespace wye::session

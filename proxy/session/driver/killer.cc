@@ -1,6 +1,7 @@
 #include "proxy/session/driver/killer.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "proxy/base/log.h"
 #include "proxy/session/driver/commands.h"
@@ -21,6 +22,7 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
         account_(std::move(account)),
         give_up_(killer.loop_.now() + patience) {}
   ~Job() override {
+    for (auto& kill : kills_) killer_.tell(std::move(kill.over));
     killer_.pool_.cancel(*this);
     if (backend_ == nullptr) return;
     backend_->orphan(*this);
@@ -30,9 +32,9 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
   bool serves(topology::ServerId server, const protocol::AccountPtr& account) const {
     return !over_ && server_ == server && account_ == account;
   }
-  void add(std::string sql) {
-    if (backend_ != nullptr) return submit(sql);
-    waiting_.push_back(std::move(sql));
+  void add(std::string sql, std::function<void()> over) {
+    kills_.push_back({std::move(sql), std::move(over)});
+    if (backend_ != nullptr) submit(kills_.back().sql);
   }
   bool late(base::TimePoint now) const { return now > give_up_; }
   void start() {
@@ -46,7 +48,7 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
 
   void on_backend_ready(pool::Backend& backend) override {
     backend_ = &backend;
-    for (const auto& sql : std::exchange(waiting_, {})) submit(sql);
+    for (const auto& kill : kills_) submit(kill.sql);
   }
   void on_backend_lost(pool::Backend& backend, const base::Error& error, bool) override {
     killer_.pool_.forget(backend);
@@ -59,7 +61,9 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
   // "Unknown thread id": it ended meanwhile, which is just as well.
   void on_packet(protocol::Part, std::uint8_t, base::ByteView, const protocol::ResponseTracker&) override {}
   void on_end(const protocol::ResponseTracker&) override {
-    if (--left_ > 0) return;
+    killer_.tell(std::move(kills_.front().over));
+    kills_.pop_front();
+    if (!kills_.empty()) return;
     killer_.pool_.release(*std::exchange(backend_, nullptr));
     end();
   }
@@ -67,7 +71,6 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
 
  private:
   void submit(const std::string& sql) {
-    ++left_;
     backend_->submit(*this, protocol::Expect::query, backend_->command(com_query, sql));
   }
   void end() {
@@ -79,9 +82,12 @@ class Killer::Job final : public pool::BackendHolder, public pool::ResponseSink 
   bool to_replica_;
   protocol::AccountPtr account_;
   base::TimePoint give_up_;
-  std::vector<std::string> waiting_;
+  struct Kill {
+    std::string sql;
+    std::function<void()> over;
+  };
+  std::deque<Kill> kills_;  // not yet answered
   pool::Backend* backend_ = nullptr;
-  unsigned left_ = 0;  // answers
   bool over_ = false;
 };
 
@@ -89,16 +95,21 @@ Killer::Killer(net::Loop& loop, pool::Pool& pool) : loop_(loop), pool_(pool) {}
 
 Killer::~Killer() = default;
 
-void Killer::kill(const pool::Backend& victim, bool query) {
+void Killer::kill(const pool::Backend& victim, bool query, std::function<void()> over) {
   const auto& key = victim.key();
   std::string sql = (query ? "KILL QUERY " : "KILL ") + std::to_string(victim.thread_id());
   const auto it =
       std::find_if(jobs_.begin(), jobs_.end(), [&](const auto& job) { return job->serves(key.server, key.account); });
-  if (it != jobs_.end()) return (*it)->add(std::move(sql));
+  if (it != jobs_.end()) return (*it)->add(std::move(sql), std::move(over));
   jobs_.push_back(std::make_unique<Job>(*this, key.server, key.to_replica, key.account));
   Job& job = *jobs_.back();
-  job.add(std::move(sql));
+  job.add(std::move(sql), std::move(over));
   job.start();
+}
+
+/// Who asked may be in the middle of something.
+void Killer::tell(std::function<void()> over) {
+  if (over) loop_.defer(std::move(over));
 }
 
 void Killer::sweep() {

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -16,14 +17,16 @@ class Killer {
   Killer(const Killer&) = delete;
   Killer& operator=(const Killer&) = delete;
 
-  /// `victim`: a connection with a statement in flight. `query`: only that statement, the connection stays.
-  void kill(const pool::Backend& victim, bool query);
+  /// `victim`: a connection with a statement in flight. `query`: only that statement, the connection stays. `over` is
+  /// called once, from the loop: the server has answered, or never will.
+  void kill(const pool::Backend& victim, bool query, std::function<void()> over = {});
   /// Gives up on servers that do not answer. Every 100 ms or so.
   void sweep();
 
  private:
   class Job;
   void finished(Job* job);
+  void tell(std::function<void()> over);
   net::Loop& loop_;
   pool::Pool& pool_;
   std::vector<std::unique_ptr<Job>> jobs_;

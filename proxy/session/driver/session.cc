@@ -31,7 +31,7 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, 1024));
 }
 
-constexpr std::size_t closed_index = 11;
+constexpr std::size_t closed_index = std::variant_size_v<State> - 1;
 constexpr base::milliseconds last_words{10'000};
 
 }  // namespace

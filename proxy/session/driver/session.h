@@ -8,6 +8,7 @@
 #include "proxy/session/driver/account_lookup.h"
 #include "proxy/session/driver/collector.h"
 #include "proxy/session/driver/context.h"
+#include "proxy/session/driver/rule_use.h"
 #include "proxy/session/driver/states.h"
 #include "proxy/session/flows/answer.h"
 #include "proxy/session/flows/infile.h"
@@ -210,6 +211,17 @@ class Session final : public net::StreamOwner,
   void note_unseen();
   bool read_back(topology::ServerId to);
   void values_are(const RowCollector::Rows* rows);
+  // session_rules.cc
+  const routing::Rule* rule_for(std::string_view text, const ReadAs& as) const;
+  bool take_rule(bool runs);
+  base::Error timeout_error() const;
+  void on_deadline();
+  void timed_out();
+  void kill_statement();
+  bool waits_for_kill(bool failed);
+  void kill_is_over();
+  void give_up_statement();
+  bool tells_timeout(const protocol::ErrInfo& err, base::Bytes& payload) const;
   // session_digest.cc
   sql::Facts classified(std::string_view text, ReadAs& as) const;
   void correct(sql::Facts& facts, std::uint64_t digest) const;
@@ -320,6 +332,7 @@ class Session final : public net::StreamOwner,
     std::uint64_t rows = 0, out = 0;
     bool no_syntax = false;  // the server could not read it
   } tally_;                  // of the command, for its digest
+  RuleUse rule_;
   PreparedStatement* statement_ = nullptr;
   protocol::Expect expect_ = protocol::Expect::ok_or_err;
   routing::Reason reason_ = routing::Reason::unknown_statement;

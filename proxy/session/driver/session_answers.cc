@@ -85,6 +85,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         return;
       }
       note_error(*err);
+      if (tells_timeout(*err, renumbered)) payload = renumbered;
       if (kill_) {
         renumbered = with_client_id(*err);
         payload = renumbered;
@@ -228,6 +229,10 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
   }
   if (spoiled_ == Spoiled::leaving_replica)
     return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
+  if (spoiled_ == Spoiled::timed_out) {
+    fail(timeout_error());
+    return waits_for_kill(true) ? void() : finish(true);
+  }
   if (spoiled_ == Spoiled::kill_of_own) {
     leave_server();
     return ask_kill_target();
@@ -260,7 +265,7 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
     close_when_sent();
     return finish_unread();
   }
-  finish(failed);
+  if (!waits_for_kill(failed)) finish(failed);
 }
 
 /// Before the answer passes, readers need what it does not name. True: it waits until they do.
@@ -288,7 +293,8 @@ void Session::on_commits_known() {
   if (!std::holds_alternative<Settling>(state_)) return;
   note_known();
   client_->hold(false);
-  finish(std::get<Settling>(state_).failed);
+  const bool failed = std::get<Settling>(state_).failed;
+  if (!waits_for_kill(failed)) finish(failed);
 }
 
 void Session::finish_unread() {

@@ -112,6 +112,7 @@ bool Session::take_command() {
   facts_ = {};
   tally_ = {};
   side_effects_ = {};
+  rule_.forget();
   return true;
 }
 
@@ -286,7 +287,7 @@ void Session::query() {
   if (facts_.has(sql::fx_explain_route)) return explain_route(command_text());
   if (token_query()) return;
   if (facts_.has(sql::fx_kill) && is_own_kill()) return ask_kill_target();
-  if (transaction_is_broken()) return;
+  if (transaction_is_broken() || !take_rule(true)) return;
   note_statement();
   if ((facts_.effects & (sql::fx_previous_result | sql::fx_last_insert_id)) != 0 && whole_) {
     note_previous_use(command_text());
@@ -377,11 +378,12 @@ void Session::explain_route(std::string_view text) {
   correct(facts, as.digest);
   std::vector<routing::Candidate> candidates;
   const auto need = levels(facts);
+  const routing::Rule* const rule = context_.rules != nullptr ? rule_for(sql, as) : nullptr;
   const auto route = routing::explain(
-      {facts, view(), *context_.topology, need, context_.options, context_.pool.load(), context_.loop.now()},
+      {facts, view(), *context_.topology, need, context_.options, context_.pool.load(), context_.loop.now(), rule},
       candidates);
   if (!route) return fail(route.error());
-  const auto table = explain_table(facts, *route, candidates, *context_.topology);
+  const auto table = explain_table(facts, *route, candidates, *context_.topology, rule);
   base::Bytes out;
   protocol::write_result(
       out, 1, table,

@@ -56,6 +56,7 @@ void Session::note_seen(base::TimePoint now) {
   const bool plain = facts_.kind == sql::Kind::read && !facts_.several && (facts_.effects & data) == 0;
   if (!ran_.result_set || plain || command_[4] == com_stmt_prepare) return;
   const bool chosen = reason_ == routing::Reason::replica_read || reason_ == routing::Reason::hint_replica ||
+                      reason_ == routing::Reason::rule_replica || reason_ == routing::Reason::rule_server ||
                       reason_ == routing::Reason::read_only_transaction;
   const bool covers = chosen && level_ != routing::Consistency::eventual;
   // The primary has what replicas have shown, but for what it lets them show first.

@@ -30,6 +30,7 @@ void Session::prepare() {
   statement_->schema = session_.schema;
   statement_->facts = facts_ = classified(statement_->text, statement_->read_as);
   tally_.as = statement_->read_as;
+  if (!take_rule(false)) return prepared_.remove(statement_->id);
   expect_ = protocol::Expect::prepare;
   route_and_run();
 }
@@ -48,7 +49,7 @@ void Session::execute() {
   }
   facts_ = statement_->facts;
   tally_.as = statement_->read_as;
-  if (transaction_is_broken()) return;
+  if (transaction_is_broken() || !take_rule(true)) return;
   note_statement();
   statement_->cursor = false;
   if (command_[4] == com_stmt_bulk_execute) {
@@ -128,6 +129,8 @@ void Session::long_data() {
   statement_ = prepared_.find(in.u32());
   if (!in.ok() || statement_ == nullptr) return;  // this command has no answer, so no error either
   facts_ = statement_->facts;
+  tally_.as = statement_->read_as;
+  if (!take_rule(false)) return;
   expect_ = protocol::Expect::nothing;
   if (statement_->fixed) return obtain(*statement_->fixed);
   route_and_run();

@@ -31,8 +31,8 @@ void Session::route_and_run() {
   if (goal_) frozen.emplace(context_.need, *goal_);
   const auto own = levels(facts_);
   const routing::Need& need = frozen ? static_cast<const routing::Need&>(*frozen) : own;
-  const auto route = routing::route(
-      {facts_, view(), *context_.topology, need, context_.options, context_.pool.load(), context_.loop.now()});
+  const auto route = routing::route({facts_, view(), *context_.topology, need, context_.options, context_.pool.load(),
+                                     context_.loop.now(), rule_.rule});
   if (learn(own, !route, route ? &*route : nullptr)) return;
   if (!route) {
     fail(route.error());
@@ -206,6 +206,7 @@ void Session::send_statement(pool::Backend& backend) {
 }
 
 void Session::run_again(routing::Reason reason, metrics::Retry kind) {
+  if (rule_.over) return timed_out();
   context_.metrics.retries[kind].add();
   leave_server();
   log::info("statement_runs_again", {{"session", id_}, {"server", server(server_).name}, {"why", metrics::name(kind)}});

@@ -96,7 +96,8 @@ enum class Spoiled : std::uint8_t {
   leaving_replica,
   replay_failed,
   expired_on_replica,
-  kill_of_own
+  kill_of_own,
+  timed_out  // but for this one: the client gets an error
 };
 
 }  // namespace wye::session

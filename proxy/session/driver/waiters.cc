@@ -38,6 +38,12 @@ void Waiters::wait(Reader& reader, const routing::Goal& goal, const routing::Wai
   for (std::size_t i = 0; i < replicas.count; ++i) asker(replicas.servers[i]).want();
 }
 
+void Waiters::set_times(base::milliseconds wait, base::milliseconds idle) {
+  settings_.wait = wait;
+  settings_.idle = idle;
+  set_timer();
+}
+
 void Waiters::cancel(const Reader& reader) {
   std::erase_if(waiting_, [&](const Waiting& w) { return w.reader == &reader; });
 }

@@ -43,6 +43,7 @@ class Waiters {
   void passed_over();
   /// After FrontierNeed::observe().
   void on_topology(std::shared_ptr<const topology::Topology> topology);
+  void set_times(base::milliseconds wait, base::milliseconds idle);
   void sweep();  // every 100 ms or so
 
  private:

@@ -165,7 +165,8 @@ TEST_CASE_METHOD(Fixture, "SHOW SETTINGS has the values and no secret") {
   config.accounts.users = {{"app", "s3cret-app"}, {"none", ""}};
   config.limits = {{"app", 5, 0, 0}};
   config::Rule rule;
-  rule.table = "shop.orders";
+  rule.name = "slow";
+  rule.table = {"shop.orders", "items"};
   rule.timeout = base::milliseconds{250};
   config.routing.rules.push_back(rule);
   CHECK(error("SHOW SETTINGS").code == 1105);
@@ -183,8 +184,8 @@ TEST_CASE_METHOD(Fixture, "SHOW SETTINGS has the values and no secret") {
   CHECK(values["monitor.password"] == "(set)");
   CHECK(values["accounts.users[1].password"] == "(not set)");
   CHECK(values["replication.user"] == "repl");
-  CHECK(values["routing.rules[0].table"] == "shop.orders");
-  CHECK(values["routing.rules[0].timeout"] == "250ms");
+  CHECK(values["routing.rules.slow.table"] == "shop.orders, items");
+  CHECK(values["routing.rules.slow.timeout"] == "250ms");
   CHECK(values["admin.mode"] == "0600");
   CHECK(values["workers"] == "auto");
 }

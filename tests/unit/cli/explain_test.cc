@@ -50,6 +50,28 @@ TEST_CASE("explain names the route") {
   CHECK(route_of("SELECT 1 /*M! FOR UPDATE */") == "replica replica_read");
 }
 
+TEST_CASE("explain names the rule of the configuration") {
+  const auto loaded = wye::config::load_text(
+      "servers: [{name: db1, address: a}, {name: db2, address: b}]\nmonitor: {user: w, password: p}\n"
+      "routing: {rules: [{name: reports, user: report, route: server=db2}, {name: inside, client: 10.0.0.0/8, tag: x},"
+      " {table: u, reject: closed}]}\n");
+  REQUIRE(loaded.config);
+  ExplainOptions options;
+  options.rules = *wye::routing::Rules::make(loaded.config->routing.rules, 1);
+  const auto said = [&](const std::string& statement) {
+    const auto object = explain(statement + "\n", options).at(0);
+    return object["route"].get<std::string>() + " " + object["reason"].get<std::string>() + " " +
+           object.value("rule", "-") + " " + object.value("error", "-");
+  };
+  CHECK(said("SELECT 1 FROM t") == "replica replica_read - -");
+  CHECK(said("SELECT 1 FROM u") == "none rule_reject rule3 closed");
+  options.client = "10.0.0.7";
+  CHECK(said("SELECT 1 FROM u") == "replica replica_read inside -");
+  options.user = "report";
+  CHECK(said("SELECT 1 FROM t") == "replica rule_server reports -");
+  CHECK(said("UPDATE t SET a = 1") == "primary write reports (not server=db2: write, rules move reads only) -");
+}
+
 TEST_CASE("session is what changes only the session") {
   for (const char* statement : {"SET NAMES utf8", "SET @a = 1", "USE d", "COMMIT", "ROLLBACK", "SAVEPOINT s",
                                 "ROLLBACK TO s", "RELEASE SAVEPOINT s", ";", "SET SESSION TRANSACTION READ ONLY"}) {

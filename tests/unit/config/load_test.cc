@@ -202,7 +202,7 @@ TEST_CASE("accounts, limits and rules have a shape") {
        "3:19: routing.rules[0] does nothing: set route, consistency, max_lag, tag, timeout or reject\n"},
       {base + "routing: {rules: [{client: x, route: primry}]}\n",
        "3:28: routing.rules[0].client: not a network: write it like 10.0.0.0/8 or fd00::/8\n"
-       "3:38: routing.rules[0].route: must be primary or replica, did you mean \"primary\"?\n"},
+       "3:38: routing.rules[0].route: must be primary, replica or server=NAME, did you mean \"primary\"?\n"},
       {base + "replication: {mode: manage}\n",
        "3:14: replication.user is missing: mode: manage needs the account that replicas use\n"},
       {base + "replication: {user: r}\n", "3:14: replication.password is missing: or password_file\n"},
@@ -220,11 +220,12 @@ TEST_CASE("accounts, limits and rules have a shape") {
   REQUIRE(l.config);
   CHECK(l.config->limits.at(0).connections == 5);
   const Rule& r = l.config->routing.rules.at(0);
-  CHECK(r.client == "10.0.0.1/32");
+  CHECK(r.client == std::vector<std::string>{"10.0.0.1/32"});
   CHECK(r.max_lag == milliseconds{0});
   CHECK(!r.timeout);
   CHECK(show(l.warnings) ==
-        "3:1: limits: accepted, has no effect yet\n4:11: routing.rules: accepted, has no effect yet\n");
+        "3:1: limits: accepted, has no effect yet\n"
+        "4:81: routing.rules[0].tag: no server has this tag: no replica is eligible\n");
 }
 
 TEST_CASE("what comes later is accepted with a warning, unless it says what happens anyway") {
