@@ -92,7 +92,7 @@ void Session::done() {
   ok.status = session_.status();
   // PING tells how many conditions the statement before has left (tried on MySQL 9.7.4).
   if (command_.size() > 4 && command_[4] == com_ping && context_.topology->flavour == topology::Flavour::mysql)
-    ok.warnings = static_cast<std::uint16_t>(std::min(previous_.conditions_count(), 0xffffU));
+    ok.warnings = static_cast<std::uint16_t>(std::min(previous_.last_warnings(), 0xffffU));
   protocol::write_ok(payload, ok, {false, (capabilities_ & protocol::cap::session_track) != 0});
   send(payload, answer_sequence_);
 }

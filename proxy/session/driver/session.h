@@ -154,7 +154,8 @@ class Session final : public net::StreamOwner,
   void close_stand_in();
   void reset_statement();
   void fetch();
-  base::Bytes execute_frame(pool::Backend& backend);
+  void prepare_on(pool::Backend& backend, PreparedStatement& statement);
+  base::Bytes execute_frame(pool::Backend& backend, PreparedStatement& statement, const base::Bytes& command);
   base::Error unknown_statement(std::uint32_t id, const char* command) const;
   // session_kill.cc
   bool is_own_kill();
@@ -241,12 +242,17 @@ class Session final : public net::StreamOwner,
   void recall_lost(topology::ServerId from);
   void give_up_recall();
   void give_away(topology::ServerId from);
-  static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
   bool recall_for(topology::ServerId server);
-  bool answer_stored_conditions();
   void note_previous(bool failed);
   void note_previous_use(std::string_view text);
+  // session_conditions.cc
+  void remember_maker();
+  bool must_run_maker(const pool::Backend& backend) const;
+  bool prepare_maker(pool::Backend& backend);
+  void run_maker(pool::Backend& backend);
   void send_conditions(pool::Backend& backend);
+  static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
+  bool answer_stored_conditions();
   // session_answers.cc
   void finish_unread();
   bool may_have_committed(const protocol::ErrInfo& err) const;
@@ -362,6 +368,8 @@ class Session final : public net::StreamOwner,
   bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;
   Spoiled spoiled_ = Spoiled::no;
   unsigned attempts_ = 0;
+  PreparedStatement* preparing_for_ = nullptr;  // whose PREPARE is on its way
+  std::optional<Maker> maker_;
   // values that are read back
   unsigned recalls_left_ = 0;
   bool recall_failed_ = false;

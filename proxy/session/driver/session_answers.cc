@@ -342,13 +342,18 @@ void Session::state_ahead(bool failed) {
 void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
   preparing_ = false;
   auto* backend = held(server_);
-  if (!std::holds_alternative<Preparing>(state_) || backend == nullptr || statement_ == nullptr) return;
+  auto* statement = std::exchange(preparing_for_, nullptr);
+  if (!std::holds_alternative<Preparing>(state_) || backend == nullptr || statement == nullptr) return;
+  if (statement != statement_ && tracker.failed()) {
+    maker_.reset();
+    return run_on(*backend);
+  }
   if (tracker.failed() || ahead_failed_) {
     if (!is_primary(server_)) return run_again(routing::Reason::replicas_behind, metrics::Retry::reprepare);
     fail(tracker.failed() ? preparer_.error : ahead_.error);
     return finish(true);
   }
-  backend->state().prepared[statement_->key] = {tracker.statement_id(), 0};
+  backend->state().prepared[statement->key] = {tracker.statement_id(), 0};
   run_on(*backend);
 }
 

@@ -67,11 +67,8 @@ void Session::hand_over_what_others_need() {
   }
 }
 
-/// What is read back there can't be told in every way: conditions to GET DIAGNOSTICS or within several statements,
-/// MySQL's collation of the schema after a reset.
-bool Session::gives_reluctantly(topology::ServerId from) const {
-  return previous_.has_conditions(from) || (is_primary(from) && session_.schema_forgotten());
-}
+/// What is read back there can't be told in every way: conditions to GET DIAGNOSTICS or within several statements.
+bool Session::gives_reluctantly(topology::ServerId from) const { return previous_.has_conditions(from); }
 
 bool Session::must_recall(topology::ServerId from) {
   return previous_.lives_on(from, is_primary(from)) || held(from)->state().conditions;
@@ -180,49 +177,6 @@ void Session::give_away(topology::ServerId from) {
   context_.pool.release(*backend, true);
 }
 
-namespace {
-
-class Ignored final : public pool::ResponseSink {
- public:
-  void on_raw(base::ByteView) override {}
-  void on_packet(protocol::Part, std::uint8_t, base::ByteView, const protocol::ResponseTracker&) override {}
-  void on_end(const protocol::ResponseTracker&) override {}
-  void on_lost(const base::Error&) override {}
-};
-Ignored ignored;  // stateless
-
-}  // namespace
-
-/// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
-void Session::send_conditions(pool::Backend& backend) {
-  if (!reads_conditions_) return;
-  auto& there = backend.state();
-  const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
-  // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
-  const bool others = (there.conditions || ahead_left_ > 0) && !previous_.conditions_at(backend.key().server);
-  if (own.empty() && !others) return;
-  const std::string_view sql = own.empty() ? PreviousValues::clear : std::string_view{own};
-  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
-  there.conditions = !own.empty();
-}
-
-/// The packets of SHOW WARNINGS, for a client that asks after the connection is gone.
-PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, const RowCollector::Rows& rows) {
-  PreviousValues::Conditions told;
-  told.head = answer.head();
-  base::ByteView rest = answer.frames();
-  while (true) {
-    const auto framed = protocol::next_packet(rest, rest.size());
-    const auto* packet = std::get_if<protocol::Packet>(&framed);
-    if (packet == nullptr) break;
-    const bool definition = told.definitions.size() < answer.definitions();
-    (definition ? told.definitions : told.rows).emplace_back(packet->payload.begin(), packet->payload.end());
-    rest = rest.subspan(packet->consumed);
-  }
-  for (const auto& row : rows) told.is_error.push_back(!row.empty() && row[0].starts_with('E'));
-  return told;
-}
-
 void Session::note_previous_use(std::string_view text) {
   previous_use_ = sql::previous_use(text, dialect());
   reads_conditions_ = (previous_use_ & (sql::previous_conditions | sql::previous_diagnostics)) != 0;
@@ -252,46 +206,6 @@ bool Session::recall_for(topology::ServerId server) {
     facts_ = sql::classify(command_text(), dialect());
   }
   return false;
-}
-
-/// SHOW WARNINGS after the connection that had them went to another session. True: it is answered.
-bool Session::answer_stored_conditions() {
-  if ((previous_use_ & sql::previous_diagnostics) == 0 || !previous_.stored_conditions()) return false;
-  const auto show = parse_show_conditions(command_text(), dialect());
-  if (!show) return false;
-  const auto& stored = *previous_.stored_conditions();
-  if (show->count) {
-    const std::string name = show->errors_only ? "error_count" : "warning_count";
-    previous_use_ = sql::previous_conditions;
-    return !replace_text("SELECT @@session." + name);
-  }
-  base::Bytes out, payload;
-  std::uint8_t sequence = 1;
-  const auto put = [&](base::ByteView packet) { sequence = protocol::write_packet(out, sequence, packet); };
-  const bool deprecate_eof = (capabilities_ & protocol::cap::deprecate_eof) != 0;
-  put(stored.head);
-  for (const auto& definition : stored.definitions) put(definition);
-  protocol::write_eof(payload, {0, session_.status()});
-  if (!deprecate_eof) put(payload);
-  std::uint64_t skip = show->offset, left = show->most;
-  for (std::size_t i = 0; i < stored.rows.size() && left > 0; ++i) {
-    if (show->errors_only && !stored.is_error[i]) continue;
-    if (skip > 0) {
-      --skip;
-      continue;
-    }
-    --left;
-    put(stored.rows[i]);
-  }
-  if (deprecate_eof) {
-    payload.clear();
-    protocol::OkInfo ok;
-    ok.status = session_.status();
-    protocol::write_ok(payload, ok, {true, (capabilities_ & protocol::cap::session_track) != 0});
-  }
-  put(payload);
-  client_->write(out);
-  return true;
 }
 
 }  // namespace wye::session

@@ -103,24 +103,32 @@ base::Error Session::unknown_statement(std::uint32_t id, const char* command) co
 
 /// The command as this server knows the statement: with its own id, and with the parameters' types if it has not seen
 /// them. Empty: malformed.
-base::Bytes Session::execute_frame(pool::Backend& backend) {
-  auto& there = backend.state().prepared[statement_->key];
-  const auto head = protocol::read_head(command_.data());
+base::Bytes Session::execute_frame(pool::Backend& backend, PreparedStatement& statement, const base::Bytes& command) {
+  auto& there = backend.state().prepared[statement.key];
+  const auto head = protocol::read_head(command.data());
+  const auto payload = base::ByteView(command).subspan(protocol::header_size);
   base::Bytes framed(protocol::header_size);
-  if (command_[4] != com_stmt_execute && command_[4] != com_stmt_bulk_execute) {
-    framed.assign(command_.begin(), command_.end());
+  if (command[4] != com_stmt_execute && command[4] != com_stmt_bulk_execute) {
+    framed.assign(command.begin(), command.end());
     for (int i = 0; i < 4; ++i)
       framed[protocol::header_size + 1 + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(there.id >> (8 * i));
     return framed;
   }
-  const auto rewritten = rewrite_execute(command_payload(), *statement_, there, query_attributes());
-  const auto grown = rewritten ? rewritten->prefix.size() - command_payload().size() : 0;
+  const auto rewritten = rewrite_execute(payload, statement, there, query_attributes());
+  const auto grown = rewritten ? rewritten->prefix.size() - payload.size() : 0;
   const auto length = head.length + grown;
   // A payload that would need another frame: nobody binds 16 MB without naming the types.
   if (!rewritten || length > protocol::max_frame || (grown > 0 && length == protocol::max_frame)) return {};
   protocol::write_head(framed.data(), {static_cast<std::uint32_t>(length), 0});
   base::append(framed, rewritten->prefix);
   return framed;
+}
+
+void Session::prepare_on(pool::Backend& backend, PreparedStatement& statement) {
+  preparing_ = true;
+  preparing_for_ = &statement;
+  become(Preparing{});
+  backend.submit(preparer_, protocol::Expect::prepare, backend.command(com_stmt_prepare, statement.text));
 }
 
 void Session::long_data() {

@@ -129,10 +129,14 @@ void Session::on_backend_ready(pool::Backend& backend) {
 /// What differs between the session and this connection goes ahead, in the same write.
 void Session::send_state(pool::Backend& backend, const std::string& schema) {
   auto& there = backend.state();
+  const bool first = !session_.has_used(there);
   if (session_.must_use(there, schema)) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
   }
+  // After a reset MySQL's @@collation_database is the server's, until the next USE.
+  const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
+  if (mysql && first && session_.schema_forgotten()) backend.reset_before_next();
   session_.used(there, schema.empty() ? there.schema : schema);
   if (const auto& id = previous_.insert_id(); !backend.key().to_replica && id && there.insert_id != id) {
     ++ahead_left_;
@@ -156,12 +160,10 @@ void Session::run_on(pool::Backend& backend) {
   const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
   if (by_statement && !backend.state().prepared.contains(statement_->key)) {
     send_state(backend, statement_->schema);
-    preparing_ = true;
-    become(Preparing{});
-    backend.submit(preparer_, protocol::Expect::prepare, backend.command(com_stmt_prepare, statement_->text));
-    return;
+    return prepare_on(backend, *statement_);
   }
   send_state(backend, session_.schema);
+  if (prepare_maker(backend)) return;
   send_conditions(backend);
   if (begins_on_primary()) {
     ++ahead_left_;
@@ -187,7 +189,7 @@ void Session::send_statement(pool::Backend& backend) {
   ++load.outstanding;
   context_.metrics.server(server_).queries.add();
   if (statement_ != nullptr && command_[4] != com_stmt_prepare) {
-    const auto framed = execute_frame(backend);
+    const auto framed = execute_frame(backend, *statement_, command_);
     if (framed.empty()) {
       fail({1835, "HY000", "Malformed communication packet."});
       return finish(true);
@@ -268,7 +270,8 @@ void Session::note_previous(bool failed) {
   ran_.failed = failed;
   sql::Dialect words;  // enough to tell INSERT ... SELECT from INSERT ... VALUES
   words.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  previous_.ran(ran_, facts_, statement_ != nullptr ? std::string_view{statement_->text} : command_text(), words);
+  const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
+  if (previous_.ran(ran_, facts_, text, words)) remember_maker();
   if (auto* backend = held(server_); backend != nullptr) {
     // On MariaDB many a statement without a table leaves an older error there: it counts until it is cleared.
     auto& conditions = backend->state().conditions;

@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "proxy/base/bytes.h"
 #include "proxy/base/clock.h"
 #include "proxy/config/config.h"
 #include "proxy/protocol/networks.h"
@@ -88,6 +89,12 @@ struct KillTarget {
   bool found = false;
   std::string user;
   std::optional<std::uint32_t> primary_thread;
+};
+/// The statement that left the conditions which the next one may ask for, on a replica.
+struct Maker {
+  topology::ServerId server = 0;
+  std::uint32_t statement = 0;  // of an EXECUTE; 0: a query
+  base::Bytes command;
 };
 /// Why the answer that is coming must not reach the client: the statement runs again.
 enum class Spoiled : std::uint8_t {

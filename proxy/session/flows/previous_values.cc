@@ -36,12 +36,30 @@ bool may_set_insert_id(const PreviousValues::Ran& ran, const sql::Facts& facts) 
   }
 }
 
+/// SHOW that reads no table, also none of information_schema.
+bool shows_without_table(std::string_view text, const sql::Dialect& dialect) {
+  static constexpr std::string_view subjects[] = {
+      "all",    "authors", "binary", "binlog",     "contributors", "engine",   "explain", "grants",
+      "master", "analyze", "slave",  "privileges", "processlist",  "profiles", "replica", "relaylog"};
+  static constexpr std::string_view created[] = {"database", "function", "procedure", "schema", "trigger", "user"};
+  const auto among = [](std::string_view word, std::span<const std::string_view> words) {
+    return std::any_of(words.begin(), words.end(), [&](std::string_view one) { return sql::same(word, one); });
+  };
+  sql::Lexer lexer{text, dialect};
+  lexer.next();
+  auto subject = lexer.next();
+  if (sql::same(subject.text, "full")) subject = lexer.next();
+  return sql::same(subject.text, "create") ? among(lexer.next().text, created) : among(subject.text, subjects);
+}
+
 /// MariaDB clears the conditions only for statements with tables (tried on 10.11.19).
-bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts) {
+bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, std::string_view text,
+                       const sql::Dialect& dialect) {
   if (ran.failed || ran.warnings > 0 || facts.several) return false;
   switch (facts.kind) {
     case sql::Kind::read:
-      return !facts.has(sql::fx_mentions_table) && !sql::same(facts.verb, "show");
+      if (sql::same(facts.verb, "show")) return shows_without_table(text, dialect);
+      return !facts.has(sql::fx_mentions_table);
     case sql::Kind::begin:
     case sql::Kind::commit:
     case sql::Kind::rollback:
@@ -50,7 +68,7 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts) 
     case sql::Kind::use:
       return true;
     default:
-      return sql::same(facts.verb, "do") ||
+      return sql::same(facts.verb, "do") || sql::same(facts.verb, "unlock") ||
              (facts.why == sql::Why::text_prepare && !sql::same(facts.verb, "execute"));  // PREPARE, DROP PREPARE
   }
 }
@@ -75,22 +93,29 @@ std::string padded(const std::string& number) {
 
 }  // namespace
 
-void PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect) {
+bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect) {
+  last_warnings_ = ran.failed ? std::max(1U, ran.warnings) : ran.warnings;
+  const bool reads_previous = !facts.several && facts.has(sql::fx_previous_result);
+  if (reads_previous && sql::same(facts.verb, "get") && !ran.failed) {  // changes no count; adds to the conditions
+    if (ran.warnings > 0) conditions_at_ = ran.server;
+    conditions_count_ += ran.warnings;
+    errors_count_ += ran.warnings;
+    return false;
+  }
   last_ = ran.server;
-  const bool get = sql::same(facts.verb, "get") && !ran.failed && ran.warnings == 0;
-  const bool shows_conditions =
-      !facts.several && facts.has(sql::fx_previous_result) && (sql::same(facts.verb, "show") || get);
-  if (found_rows_at_ != ran.server && !ran.failed && sql::sets_found_rows(text, facts, dialect))
+  if (found_rows_at_ != ran.server && (!ran.failed || facts.several) && sql::sets_found_rows(text, facts, dialect))
     found_rows_at_ = ran.server;
   row_count_ = ran.failed || ran.result_set ? "-1" : std::to_string(ran.affected_rows);
   row_count_at_ = ran.server;
   if (may_set_insert_id(ran, facts)) insert_id_.reset();
-  if (shows_conditions || (dialect.mariadb && leaves_conditions(ran, facts))) return;
+  if (reads_previous && sql::same(facts.verb, "show")) return false;
+  if (dialect.mariadb && leaves_conditions(ran, facts, text, dialect)) return false;
   conditions_at_ = ran.server;
-  conditions_count_ = ran.failed ? std::max(1U, ran.warnings) : ran.warnings;
+  conditions_count_ = last_warnings_;
   errors_count_ = 0;
   stored_.reset();
   own_error_.reset();
+  return true;
 }
 
 void PreviousValues::failed_here(const base::Error& error) {
@@ -98,7 +123,7 @@ void PreviousValues::failed_here(const base::Error& error) {
   row_count_at_.reset();
   conditions_at_.reset();
   stored_.reset();
-  conditions_count_ = errors_count_ = 1;
+  conditions_count_ = errors_count_ = last_warnings_ = 1;
   own_error_ = error;
 }
 

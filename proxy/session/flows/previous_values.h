@@ -35,7 +35,8 @@ class PreviousValues {
     std::uint64_t affected_rows = 0, insert_id = 0;  // of its OK
     unsigned warnings = 0;
   };
-  void ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);
+  /// True: the conditions are this statement's now; false: it has left those of an earlier one.
+  bool ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);
 
   /// Must the session's connection to `server` be asked before it serves another session?
   bool lives_on(ServerId server, bool primary) const;
@@ -65,12 +66,17 @@ class PreviousValues {
     conditions_at_.reset();
     stored_.reset();
     own_error_.reset();
-    conditions_count_ = errors_count_ = 0;
+    conditions_count_ = errors_count_ = last_warnings_ = 0;
   }
   /// SQL that makes a connection's conditions those of this session: SIGNAL, which fails with that error. Empty: none.
   std::string own_error_sql(bool no_backslash_escapes) const;
   bool conditions_at(ServerId server) const { return conditions_at_ == server; }
-  unsigned conditions_count() const { return conditions_count_; }
+  /// The statement that left them has run again on another server.
+  void conditions_made(ServerId server) { conditions_at_ = server; }
+  /// ROW_COUNT of the connection to `server` is that of another statement than the previous one.
+  bool counted_elsewhere(ServerId server) const { return row_count_at_ != server; }
+  /// Those of the previous statement itself.
+  unsigned last_warnings() const { return last_warnings_; }
   /// The connection is gone, and what only it knew.
   void lost(ServerId server, bool primary);
   /// Another session gets it.
@@ -97,7 +103,7 @@ class PreviousValues {
   std::optional<ServerId> row_count_at_;       // who says it, too
   std::optional<std::string> insert_id_{"0"};  // absent: on the connection to the primary
   std::optional<ServerId> conditions_at_;      // absent: stored_
-  unsigned conditions_count_ = 0, errors_count_ = 0;
+  unsigned conditions_count_ = 0, errors_count_ = 0, last_warnings_ = 0;
   std::optional<Conditions> stored_;
   std::optional<base::Error> own_error_;
 };

@@ -135,6 +135,10 @@ class SessionState {
     if (pin_ == Pin::none) pin_ = why;
   }
   Pin pinned() const { return pin_; }
+  /// A statement of this session's has run there.
+  bool has_used(const ConnectionState& connection) const {
+    return connection.schema_use != 0 && connection.schema_use >> 32 == schema_use_ >> 32;
+  }
   bool schema_forgotten() const { return schema_forgotten_ && !schema.empty(); }
   Keep kept() const { return pin_ != Pin::none || next_transaction_ ? Keep::pinned : keep_; }
   std::uint16_t status() const { return status_; }

@@ -1,0 +1,134 @@
+#include "proxy/protocol/framing.h"
+#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/commands.h"
+#include "proxy/session/driver/session.h"
+#include "proxy/sql/ascii.h"
+#include "proxy/sql/previous.h"
+
+// Warnings and errors of the statement before, for the statements that tell of them (routing.md 1): SHOW WARNINGS and
+// SHOW ERRORS, GET DIAGNOSTICS, @@warning_count.
+namespace wye::session {
+
+namespace {
+
+class Ignored final : public pool::ResponseSink {
+ public:
+  void on_raw(base::ByteView) override {}
+  void on_packet(protocol::Part, std::uint8_t, base::ByteView, const protocol::ResponseTracker&) override {}
+  void on_end(const protocol::ResponseTracker&) override {}
+  void on_lost(const base::Error&) override {}
+};
+Ignored ignored;  // stateless
+
+}  // namespace
+
+/// A read on a replica that left conditions can be run again where GET DIAGNOSTICS runs, which writes user variables.
+void Session::remember_maker() {
+  constexpr std::size_t longest = std::size_t{64} << 10;
+  maker_.reset();
+  const bool execute = statement_ != nullptr && command_[4] == com_stmt_execute;
+  if (is_primary(server_) || !previous_.has_conditions(server_) || !whole_ || command_.size() > longest) return;
+  if (!facts_.replica_ok || (!execute && command_[4] != com_query)) return;
+  if (execute && (prepared_.is_stand_in(*statement_) || opens_cursor())) return;
+  maker_ = Maker{server_, execute ? statement_->id : 0, command_};
+}
+
+bool Session::must_run_maker(const pool::Backend& backend) const {
+  const bool tells = reads_conditions_ && (sql::same(facts_.verb, "get") || facts_.several);
+  return tells && maker_ && maker_->server != backend.key().server && previous_.has_conditions(maker_->server);
+}
+
+/// True: its PREPARE is on its way; run_on() goes on behind it.
+bool Session::prepare_maker(pool::Backend& backend) {
+  if (!must_run_maker(backend) || maker_->statement == 0) return false;
+  auto* statement = prepared_.find(maker_->statement);
+  if (statement == nullptr) maker_.reset();
+  if (statement == nullptr || backend.state().prepared.contains(statement->key)) return false;
+  prepare_on(backend, *statement);
+  return true;
+}
+
+/// Its conditions are this connection's then, and its counts.
+void Session::run_maker(pool::Backend& backend) {
+  auto* statement = maker_->statement != 0 ? prepared_.find(maker_->statement) : nullptr;
+  const auto framed = statement != nullptr ? execute_frame(backend, *statement, maker_->command) : maker_->command;
+  if (!framed.empty()) backend.submit(ignored, protocol::Expect::query, framed);
+  backend.state().conditions = true;
+  previous_.conditions_made(backend.key().server);
+  maker_.reset();
+}
+
+/// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
+void Session::send_conditions(pool::Backend& backend) {
+  if (!reads_conditions_) return;
+  if (must_run_maker(backend)) return run_maker(backend);
+  auto& there = backend.state();
+  const auto id = backend.key().server;
+  const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
+  // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
+  const bool others = (there.conditions || ahead_left_ > 0) && !previous_.conditions_at(id);
+  const bool counts = sql::same(facts_.verb, "get") && previous_.counted_elsewhere(id);
+  if (own.empty() && !others && !counts) return;
+  const std::string_view sql = own.empty() ? PreviousValues::clear : std::string_view{own};
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
+  there.conditions = !own.empty();
+}
+
+/// The packets of SHOW WARNINGS, for a client that asks after the connection is gone.
+PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, const RowCollector::Rows& rows) {
+  PreviousValues::Conditions told;
+  told.head = answer.head();
+  base::ByteView rest = answer.frames();
+  while (true) {
+    const auto framed = protocol::next_packet(rest, rest.size());
+    const auto* packet = std::get_if<protocol::Packet>(&framed);
+    if (packet == nullptr) break;
+    const bool definition = told.definitions.size() < answer.definitions();
+    (definition ? told.definitions : told.rows).emplace_back(packet->payload.begin(), packet->payload.end());
+    rest = rest.subspan(packet->consumed);
+  }
+  for (const auto& row : rows) told.is_error.push_back(!row.empty() && row[0].starts_with('E'));
+  return told;
+}
+
+/// SHOW WARNINGS after the connection that had them went to another session. True: it is answered.
+bool Session::answer_stored_conditions() {
+  if ((previous_use_ & sql::previous_diagnostics) == 0 || !previous_.stored_conditions()) return false;
+  const auto show = parse_show_conditions(command_text(), dialect());
+  if (!show) return false;
+  const auto& stored = *previous_.stored_conditions();
+  if (show->count) {
+    const std::string name = show->errors_only ? "error_count" : "warning_count";
+    previous_use_ = sql::previous_conditions;
+    return !replace_text("SELECT @@session." + name);
+  }
+  base::Bytes out, payload;
+  std::uint8_t sequence = 1;
+  const auto put = [&](base::ByteView packet) { sequence = protocol::write_packet(out, sequence, packet); };
+  const bool deprecate_eof = (capabilities_ & protocol::cap::deprecate_eof) != 0;
+  put(stored.head);
+  for (const auto& definition : stored.definitions) put(definition);
+  protocol::write_eof(payload, {0, session_.status()});
+  if (!deprecate_eof) put(payload);
+  std::uint64_t skip = show->offset, left = show->most;
+  for (std::size_t i = 0; i < stored.rows.size() && left > 0; ++i) {
+    if (show->errors_only && !stored.is_error[i]) continue;
+    if (skip > 0) {
+      --skip;
+      continue;
+    }
+    --left;
+    put(stored.rows[i]);
+  }
+  if (deprecate_eof) {
+    payload.clear();
+    protocol::OkInfo ok;
+    ok.status = session_.status();
+    protocol::write_ok(payload, ok, {true, (capabilities_ & protocol::cap::session_track) != 0});
+  }
+  put(payload);
+  client_->write(out);
+  return true;
+}
+
+}  // namespace wye::session
