@@ -34,8 +34,9 @@ void Session::remember_maker() {
 }
 
 bool Session::must_run_maker(const pool::Backend& backend) const {
-  const bool tells = reads_conditions_ && (sql::same(facts_.verb, "get") || facts_.several);
-  return tells && maker_ && maker_->server != backend.key().server && previous_.has_conditions(maker_->server);
+  const bool not_stored = sql::same(facts_.verb, "get") || facts_.several || statement_ != nullptr;
+  return reads_conditions_ && not_stored && maker_ && maker_->server != backend.key().server &&
+         previous_.has_conditions(maker_->server);
 }
 
 /// True: its PREPARE is on its way; run_on() goes on behind it.
@@ -66,9 +67,9 @@ void Session::send_conditions(pool::Backend& backend) {
   const auto id = backend.key().server;
   const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
   // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
-  const bool others = (there.conditions || ahead_left_ > 0) && !previous_.conditions_at(id);
+  const bool stale = there.conditions || ahead_left_ > 0;
   const bool counts = sql::same(facts_.verb, "get") && previous_.counted_elsewhere(id);
-  if (own.empty() && !others && !counts) return;
+  if (own.empty() && (previous_.conditions_at(id) || (!stale && !counts))) return;
   const std::string_view sql = own.empty() ? PreviousValues::clear : std::string_view{own};
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
   there.conditions = !own.empty();
@@ -93,7 +94,8 @@ PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, co
 
 /// SHOW WARNINGS after the connection that had them went to another session. True: it is answered.
 bool Session::answer_stored_conditions() {
-  if ((previous_use_ & sql::previous_diagnostics) == 0 || !previous_.stored_conditions()) return false;
+  const bool asks = command_[4] == com_query && (previous_use_ & sql::previous_diagnostics) != 0;
+  if (!asks || !previous_.stored_conditions()) return false;
   const auto show = parse_show_conditions(command_text(), dialect());
   if (!show) return false;
   const auto& stored = *previous_.stored_conditions();

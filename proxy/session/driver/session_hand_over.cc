@@ -5,6 +5,7 @@
 #include "proxy/protocol/wire.h"
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
+#include "proxy/sql/ascii.h"
 #include "proxy/sql/previous.h"
 
 // A connection to a server passes from one session to another between statements (routing.md 4), and the values that
@@ -131,6 +132,7 @@ void Session::recall_over() {
   }
   if (done.then == Recalling::Then::run) {
     become(Idle{});
+    if (answer_stored_conditions()) return next_command();
     return to_primary_ ? run_on_primary(reason_) : route_and_run();
   }
   become(Idle{});
@@ -186,7 +188,10 @@ void Session::note_previous_use(std::string_view text) {
 /// back, and put into its text. True: it goes on when they are here.
 bool Session::recall_for(topology::ServerId server) {
   if (previous_use_ == sql::previous_none) return false;
-  const auto from = previous_.elsewhere(previous_use_, server);
+  auto use = previous_use_;
+  const bool shows = command_[4] == com_query && !facts_.several && sql::same(facts_.verb, "show");
+  if (shows && (use & sql::previous_diagnostics) != 0) use |= sql::previous_conditions;
+  const auto from = previous_.elsewhere(use, server);
   if (auto* backend = from ? held(*from) : nullptr; backend != nullptr && backend->idle()) {
     server_ = server;
     recall(*from, Recalling::Then::run, false);

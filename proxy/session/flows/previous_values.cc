@@ -103,7 +103,9 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
     return false;
   }
   last_ = ran.server;
-  if (found_rows_at_ != ran.server && (!ran.failed || facts.several) && sql::sets_found_rows(text, facts, dialect))
+  // One of several may have set it, or a routine's statement, before it failed.
+  const bool may_set = !ran.failed || facts.several || facts.has(sql::fx_stored_function);
+  if (found_rows_at_ != ran.server && may_set && sql::sets_found_rows(text, facts, dialect))
     found_rows_at_ = ran.server;
   row_count_ = ran.failed || ran.result_set ? "-1" : std::to_string(ran.affected_rows);
   row_count_at_ = ran.server;

@@ -73,8 +73,8 @@ class PreviousValues {
   bool conditions_at(ServerId server) const { return conditions_at_ == server; }
   /// The statement that left them has run again on another server.
   void conditions_made(ServerId server) { conditions_at_ = server; }
-  /// ROW_COUNT of the connection to `server` is that of another statement than the previous one.
-  bool counted_elsewhere(ServerId server) const { return row_count_at_ != server; }
+  /// The previous statement's ROW_COUNT is -1, that of the connection to `server` may be another one.
+  bool counted_elsewhere(ServerId server) const { return row_count_ == "-1" && row_count_at_ != server; }
   /// Those of the previous statement itself.
   unsigned last_warnings() const { return last_warnings_; }
   /// The connection is gone, and what only it knew.

@@ -24,6 +24,8 @@ def reset(s):
 @rule(6)
 def change_user(s):
     user, schema = s.one(('oracle', s.first), ('oracle', s.second), ('oracle_two', s.first), ('oracle', s.first), ('oracle', ''), ('oracle_two', ''))
+    if s.maria:
+        s.query('SET ROLE NONE', '4.role')  # there a role outlives the change, not with wye (docs/ROUTING.md)
     s.add('change_user', f'{user} oracle-secret {schema}', '4.change_user')
     s.schema, s.in_system_schema = schema or None, False
     forget(s)

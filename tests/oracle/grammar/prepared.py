@@ -25,22 +25,41 @@ def binary(s):
         (f'SELECT CONCAT(?, name), CHARSET(?) FROM {items} ORDER BY id LIMIT 1', 2, True), (f'DELETE FROM {notes} WHERE id = ?', 1, False),
         ('SELECT "a"', 0, True), (f'SELECT SQL_CALC_FOUND_ROWS id FROM {items} ORDER BY id LIMIT ?', 1, True), ('', 0, True), ('SELECT 1; SELECT 2',
         0, True), ('DO ?', 1, False))
+    if text == 'SHOW WARNINGS' and not s.maria:
+        text = 'SHOW TABLES'  # it can't be prepared there, and an EXECUTE all the same adds its error to that of the PREPARE
     name = s.fresh('p')
     s.add('prepare', text, '4.prepared', name=name, reads=reads)
-    s.prepared[name] = (count, reads)
+    s.prepared[name] = (count, reads, kinds(s, count))
     for _ in range(s.number(0, 3)):
         run(s, name)
 
 
+def kinds(s, count):
+    """MySQL keeps what the first EXECUTE on a connection has made of the parameters' types (docs/COMPATIBILITY.md)."""
+    return None if s.maria else [type(argument(s)) for _ in range(count)]
+
+
+def arguments(s, count, of):
+    if of is None:
+        return [argument(s) for _ in range(count)]
+    found = []
+    for kind in of:
+        value = argument(s)
+        while not isinstance(value, kind):
+            value = argument(s)
+        found.append(value)
+    return found
+
+
 def run(s, name):
-    count, reads = s.prepared[name]
+    count, reads, of = s.prepared[name]
     # With a cursor always or never: MySQL 9.7 answers an EXECUTE without one, after one with it, by columns and no rows.
     how = 'cursor' if reads and int(name[1:]) % 4 == 0 else s.one('', '', '', 'again')
     rows = ['4.prepared', '3.results'] + (['4.long_data'] if how else []) + (['4.pin_cursor'] if 'cursor' in how else [])
     if s.transaction is None and reads and not s.pinned:
         rows.append('2.replica_read')
     if how != 'again' or name not in s.bound or s.chance(0.2):  # the types are only left out if they are as before
-        s.bound[name] = [argument(s) for _ in range(count)]
+        s.bound[name] = arguments(s, count, of)
     s.add('execute', how, *rows, name=name, args=s.bound[name], reads=reads)
     if 'cursor' in how:
         for _ in range(s.number(1, 3)):

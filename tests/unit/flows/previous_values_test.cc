@@ -54,6 +54,43 @@ TEST_CASE("FOUND_ROWS() outlives statements that do not set it, on the server th
   CHECK(s.values.common_place(sql::previous_found_rows) == primary);
 }
 
+TEST_CASE("GET DIAGNOSTICS counts as no statement; its own condition goes with the others") {
+  Session s;
+  s.reads("SELECT CAST('a' AS SIGNED) FROM t", replica);
+  s.runs("GET DIAGNOSTICS @n = NUMBER", primary);
+  CHECK(s.values.common_place(sql::previous_row_count) == replica);
+  CHECK(s.values.conditions_at(replica));
+  s.runs("GET DIAGNOSTICS CONDITION 9 @m = MESSAGE_TEXT", primary, {0, false, false, false, 0, 0, 1});
+  CHECK(s.values.has_conditions(primary));
+  CHECK(s.values.last_warnings() == 1);
+  s.runs("SHOW WARNINGS", primary, {0, false, false, true, 0, 0, 0});
+  CHECK(s.values.has_conditions(primary));
+  CHECK(s.values.last_warnings() == 0);
+}
+
+TEST_CASE("MariaDB's SHOW clears the conditions only where it reads a table") {
+  for (const auto& [text, clears] : std::vector<std::pair<const char*, bool>>{{"SHOW CREATE PROCEDURE p", false},
+                                                                              {"SHOW FULL PROCESSLIST", false},
+                                                                              {"SHOW GRANTS", false},
+                                                                              {"SHOW CREATE TABLE t", true},
+                                                                              {"SHOW FULL TABLES", true},
+                                                                              {"SHOW STATUS", true}}) {
+    CAPTURE(text);
+    Session s;
+    s.dialect.mariadb = true;
+    s.runs("SELECT * FROM nowhere", replica, {0, false, true, false, 0, 0, 0});
+    s.reads(text, primary);
+    CHECK(s.values.has_conditions(replica) != clears);
+  }
+}
+
+TEST_CASE("what failed may have set FOUND_ROWS() before, if it was several statements or ran a routine") {
+  Session s;
+  s.reads("SELECT * FROM t", replica);
+  s.runs("SELECT 2; SELECT nope", primary, {0, false, true, false, 0, 0, 0});
+  CHECK(s.values.common_place(sql::previous_found_rows) == primary);
+}
+
 TEST_CASE("an insert id is asked for where the answer's number need not be the function's") {
   Session s;
   CHECK(s.values.insert_id() == "0");
