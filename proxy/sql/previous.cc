@@ -28,6 +28,12 @@ bool selects(std::string_view text, const Dialect& dialect) {
   return false;
 }
 
+bool counts(std::string_view text, const Dialect& dialect) {
+  Lexer lexer{text, dialect};
+  lexer.next();
+  return same(lexer.next().text, "count");
+}
+
 }  // namespace
 
 std::uint8_t previous_use(std::string_view text, const Dialect& dialect) {
@@ -50,7 +56,8 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
     case Kind::empty:
       return facts.several;
     case Kind::read:
-      if (facts.has(fx_previous_result) && !facts.several && same(facts.verb, "show")) return false;  // SHOW WARNINGS
+      // SHOW WARNINGS does not, SHOW COUNT(*) WARNINGS does (tried on MySQL 9.7.4 and MariaDB 10.11.19).
+      if (facts.has(fx_previous_result) && !facts.several && same(facts.verb, "show")) return counts(text, dialect);
       if (same(facts.verb, "get")) return false;                                                      // DIAGNOSTICS
       if (same(facts.verb, "explain") || same(facts.verb, "help") || same(facts.verb, "checksum"))
         return facts.several || (dialect.mariadb && same(facts.verb, "explain"));

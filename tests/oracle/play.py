@@ -117,6 +117,8 @@ class Player:
     def execute(self, op):
         """`text`: 'cursor', and 'again' leaves the parameters' types out if they are as before."""
         number, count = self._statements.get(op.name, (UNKNOWN, 0))
+        if number == UNKNOWN and self._script.flavour == 'mysql' and op.name != 'never':
+            return wire.NOTHING  # MySQL adds its error to those before (docs/ROUTING.md)
         values = [parameter(value) for value in (op.args + [None] * count)[:count]]
         payload = struct.pack('<IBI', number, 1 if 'cursor' in op.text else 0, 1)
         if count:

@@ -109,7 +109,7 @@ def prepared_and_changed(s):
     s.transaction = None
     name = s.fresh('p')
     s.add('prepare', 'SELECT * FROM t1 WHERE a = ?', '4.prepared', name=name, reads=True)
-    s.prepared[name] = (1, True)
+    s.prepared[name] = (1, True, None if s.maria else [int])
     s.add('execute', '', '4.prepared', name=name, args=[1], reads=True)
     s.query(s.one('ALTER TABLE t1 ADD COLUMN c INT', 'DROP TABLE t1', 'ALTER TABLE t1 DROP COLUMN b', 'TRUNCATE TABLE t1',
         'ALTER TABLE t1 MODIFY b INT'), '1.write')
