@@ -124,6 +124,7 @@ class Backend final : public net::StreamOwner {
   bool reset_is_due() const { return needs_reset_; }
   /// The client itself has sent COM_RESET_CONNECTION: the trackers' settings are gone.
   void settings_lost() { needs_settings_ = true; }
+  bool settings_are_due() const { return needs_settings_; }
   void close();
 
   void set_holder(BackendHolder* holder) { holder_ = holder; }

@@ -1,5 +1,8 @@
 #include "proxy/sql/previous.h"
 
+#include <algorithm>
+#include <span>
+
 #include "proxy/sql/ascii.h"
 #include "proxy/sql/lexer.h"
 
@@ -28,6 +31,18 @@ bool selects(std::string_view text, const Dialect& dialect) {
   return false;
 }
 
+/// A sub-query with a table, which MariaDB counts.
+bool selects_from(std::string_view text, const Dialect& dialect) {
+  bool select = false;
+  Lexer lexer{text, dialect};
+  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+    if (token.kind != TokenKind::word) continue;
+    if (select && same(token.text, "from")) return true;
+    select = select || same(token.text, "select");
+  }
+  return false;
+}
+
 bool counts(std::string_view text, const Dialect& dialect) {
   Lexer lexer{text, dialect};
   lexer.next();
@@ -45,6 +60,21 @@ std::uint8_t previous_use(std::string_view text, const Dialect& dialect) {
   return use;
 }
 
+bool shows_without_table(std::string_view text, const Dialect& dialect) {
+  static constexpr std::string_view subjects[] = {
+      "all",    "analyze", "authors", "binary",     "binlog",      "contributors", "engine",  "explain", "grants",
+      "master", "slave",   "profile", "privileges", "processlist", "profiles",     "replica", "relaylog"};
+  static constexpr std::string_view created[] = {"database", "function", "procedure", "schema", "trigger", "user"};
+  const auto among = [](std::string_view word, std::span<const std::string_view> words) {
+    return std::any_of(words.begin(), words.end(), [&](std::string_view one) { return same(word, one); });
+  };
+  Lexer lexer{text, dialect};
+  lexer.next();
+  auto subject = lexer.next();
+  if (same(subject.text, "full")) subject = lexer.next();
+  return same(subject.text, "create") ? among(lexer.next().text, created) : among(subject.text, subjects);
+}
+
 bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect) {
   switch (facts.kind) {
     case Kind::begin:
@@ -54,11 +84,13 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
     case Kind::set:
     case Kind::use:
     case Kind::empty:
-      return facts.several;
+      return facts.several || (dialect.mariadb && selects_from(text, dialect));
     case Kind::read:
       // SHOW WARNINGS does not, SHOW COUNT(*) WARNINGS does (tried on MySQL 9.7.4 and MariaDB 10.11.19).
       if (facts.has(fx_previous_result) && !facts.several && same(facts.verb, "show")) return counts(text, dialect);
-      if (same(facts.verb, "get")) return false;                                                      // DIAGNOSTICS
+      if (same(facts.verb, "get")) return false;  // DIAGNOSTICS
+      if (same(facts.verb, "show") && !facts.several) return !shows_without_table(text, dialect);
+      if (same(facts.verb, "values") && dialect.mariadb) return facts.several;
       if (same(facts.verb, "explain") || same(facts.verb, "help") || same(facts.verb, "checksum"))
         return facts.several || (dialect.mariadb && same(facts.verb, "explain"));
       return true;
@@ -68,7 +100,8 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
   if (facts.several || facts.has(fx_stored_function)) return true;
   if (same(facts.verb, "insert") || same(facts.verb, "replace") || same(facts.verb, "create"))
     return selects(text, dialect);
-  if (same(facts.verb, "update") || same(facts.verb, "do")) return !dialect.mariadb;
+  const bool update = same(facts.verb, "update") || same(facts.verb, "do");
+  if (update || same(facts.verb, "delete")) return (update && !dialect.mariadb) || selects_from(text, dialect);
   const bool runs_others = same(facts.verb, "call") || same(facts.verb, "execute") || same(facts.verb, "with");
   return runs_others || facts.kind == Kind::unknown;
 }

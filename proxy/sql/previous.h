@@ -17,6 +17,10 @@ enum PreviousUse : std::uint8_t {
 };
 std::uint8_t previous_use(std::string_view text, const Dialect& dialect);
 
+/// SHOW that reads no table, also none of information_schema: it changes neither FOUND_ROWS() nor, on MariaDB, the
+/// conditions (tried on MySQL 9.7.4 and MariaDB 10.11.19).
+bool shows_without_table(std::string_view text, const Dialect& dialect);
+
 /// What FOUND_ROWS() says after a statement that succeeded: its own number, or still that of the one before (tried on
 /// MySQL 9.7.4 and MariaDB 10.11.19). In doubt: its own.
 bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect);

@@ -9,13 +9,14 @@ from wire import CURSOR_EXISTS
 
 SLOW = 0x0800           # SERVER_QUERY_WAS_SLOW: the clock's
 PLAN = 0x0030           # SERVER_QUERY_NO_GOOD_INDEX_USED, NO_INDEX_USED: the plan goes by each server's statistics
+REPREPARED = 0x0400     # SERVER_STATUS_METADATA_CHANGED: this connection has prepared the statement anew, and goes on saying so
 STATE_CHANGED = 0x4000  # routing.md 3: left out for clients that did not ask for tracking
 LIMIT = 8
 
 
 def masked(answer, script, through=False):
     """What wye itself says of STATE_CHANGED counts: whoever did not ask for tracking never sees it."""
-    drop = SLOW | PLAN | (0 if through or script.flags & TRACK else STATE_CHANGED)
+    drop = SLOW | PLAN | REPREPARED | (0 if through or script.flags & TRACK else STATE_CHANGED)
     return [_masked(result, ~drop, through and not script.flags & TRACK) for result in answer]
 
 
@@ -61,6 +62,7 @@ def _masked(result, keep, untracked=False):
 def _number(text):
     """1243 and 1421 name the statement's id, which wye gives out by itself; MariaDB's errors of a routine's parameter
     the row of some earlier statement."""
+    text = re.sub(r'Unbekannter Prepared-Statement-Handler .*', 'Unknown prepared statement handler (N) given to mysqld_stmt_execute', text)  # English, from wye
     text = re.sub(r'(prepared statement handler|The statement) \(\d+\)', r'\1 (N)', text)
     return re.sub(r"((?:``\.``\.`\w+`|column '\w') at row) \d+", r'\1 N', text)
 

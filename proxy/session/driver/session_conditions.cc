@@ -28,14 +28,17 @@ void Session::remember_maker() {
   maker_.reset();
   const bool execute = statement_ != nullptr && command_[4] == com_stmt_execute;
   if (is_primary(server_) || !previous_.has_conditions(server_) || !whole_ || command_.size() > longest) return;
-  if (!facts_.replica_ok || (!execute && command_[4] != com_query)) return;
+  const bool refused = command_[4] == com_stmt_prepare;  // or it had left none
+  if (!facts_.replica_ok || (!execute && !refused && command_[4] != com_query)) return;
   if (execute && (prepared_.is_stand_in(*statement_) || opens_cursor())) return;
   maker_ = Maker{server_, execute ? statement_->id : 0, command_};
 }
 
 bool Session::must_run_maker(const pool::Backend& backend) const {
   const bool not_stored = sql::same(facts_.verb, "get") || facts_.several || statement_ != nullptr;
-  return reads_conditions_ && not_stored && maker_ && maker_->server != backend.key().server &&
+  // Whether a routine clears them, MariaDB decides by the tables in it.
+  const bool unseen = facts_.kind == sql::Kind::call && context_.topology->flavour == topology::Flavour::mariadb;
+  return ((reads_conditions_ && not_stored) || unseen) && maker_ && maker_->server != backend.key().server &&
          previous_.has_conditions(maker_->server);
 }
 
@@ -53,7 +56,9 @@ bool Session::prepare_maker(pool::Backend& backend) {
 void Session::run_maker(pool::Backend& backend) {
   auto* statement = maker_->statement != 0 ? prepared_.find(maker_->statement) : nullptr;
   const auto framed = statement != nullptr ? execute_frame(backend, *statement, maker_->command) : maker_->command;
-  if (!framed.empty()) backend.submit(ignored, protocol::Expect::query, framed);
+  const bool prepare = framed.size() > 4 && framed[4] == com_stmt_prepare;
+  const auto expect = prepare ? protocol::Expect::prepare : protocol::Expect::query;
+  if (!framed.empty()) backend.submit(ignored, expect, framed);
   backend.state().conditions = true;
   previous_.conditions_made(backend.key().server);
   maker_.reset();
@@ -61,8 +66,8 @@ void Session::run_maker(pool::Backend& backend) {
 
 /// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
 void Session::send_conditions(pool::Backend& backend) {
-  if (!reads_conditions_) return;
   if (must_run_maker(backend)) return run_maker(backend);
+  if (!reads_conditions_) return;
   auto& there = backend.state();
   const auto id = backend.key().server;
   const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);

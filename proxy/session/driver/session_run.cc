@@ -273,6 +273,7 @@ void Session::note_previous(bool failed) {
   const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
   if (previous_.ran(ran_, facts_, text, words)) remember_maker();
   if (auto* backend = held(server_); backend != nullptr) {
+    if (backend->settings_are_due()) previous_.count_lost(server_);
     // On MariaDB many a statement without a table leaves an older error there: it counts until it is cleared.
     auto& conditions = backend->state().conditions;
     if (previous_.conditions_at(server_))

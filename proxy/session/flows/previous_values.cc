@@ -36,29 +36,13 @@ bool may_set_insert_id(const PreviousValues::Ran& ran, const sql::Facts& facts) 
   }
 }
 
-/// SHOW that reads no table, also none of information_schema.
-bool shows_without_table(std::string_view text, const sql::Dialect& dialect) {
-  static constexpr std::string_view subjects[] = {
-      "all",    "authors", "binary", "binlog",     "contributors", "engine",   "explain", "grants",
-      "master", "analyze", "slave",  "privileges", "processlist",  "profiles", "replica", "relaylog"};
-  static constexpr std::string_view created[] = {"database", "function", "procedure", "schema", "trigger", "user"};
-  const auto among = [](std::string_view word, std::span<const std::string_view> words) {
-    return std::any_of(words.begin(), words.end(), [&](std::string_view one) { return sql::same(word, one); });
-  };
-  sql::Lexer lexer{text, dialect};
-  lexer.next();
-  auto subject = lexer.next();
-  if (sql::same(subject.text, "full")) subject = lexer.next();
-  return sql::same(subject.text, "create") ? among(lexer.next().text, created) : among(subject.text, subjects);
-}
-
 /// MariaDB clears the conditions only for statements with tables (tried on 10.11.19).
 bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, std::string_view text,
                        const sql::Dialect& dialect) {
   if (ran.failed || ran.warnings > 0 || facts.several) return false;
   switch (facts.kind) {
     case sql::Kind::read:
-      if (sql::same(facts.verb, "show")) return shows_without_table(text, dialect);
+      if (sql::same(facts.verb, "show")) return sql::shows_without_table(text, dialect);
       return !facts.has(sql::fx_mentions_table);
     case sql::Kind::begin:
     case sql::Kind::commit:
@@ -100,6 +84,10 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
     if (ran.warnings > 0) conditions_at_ = ran.server;
     conditions_count_ += ran.warnings;
     errors_count_ += ran.warnings;
+    if (ran.warnings > 0) {
+      row_count_ = "-1";
+      row_count_at_ = ran.server;
+    }
     return false;
   }
   last_ = ran.server;

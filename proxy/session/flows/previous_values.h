@@ -71,6 +71,10 @@ class PreviousValues {
   /// SQL that makes a connection's conditions those of this session: SIGNAL, which fails with that error. Empty: none.
   std::string own_error_sql(bool no_backslash_escapes) const;
   bool conditions_at(ServerId server) const { return conditions_at_ == server; }
+  /// wye has set something on this connection meanwhile: it does not know the count any more.
+  void count_lost(ServerId server) {
+    if (row_count_at_ == server) row_count_at_.reset();
+  }
   /// The statement that left them has run again on another server.
   void conditions_made(ServerId server) { conditions_at_ = server; }
   /// The previous statement's ROW_COUNT is -1, that of the connection to `server` may be another one.
