@@ -31,6 +31,22 @@ bool selects(std::string_view text, const Dialect& dialect) {
   return false;
 }
 
+bool shows_created(std::string_view text, const Dialect& dialect) {
+  Lexer lexer{text, dialect};
+  lexer.next();
+  return same(lexer.next().text, "create");
+}
+
+/// UPDATE a, b SET ..., UPDATE a JOIN b ON ... SET ...
+bool updates_several(std::string_view text, const Dialect& dialect) {
+  Lexer lexer{text, dialect};
+  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+    if (token.is(',') || (token.kind == TokenKind::word && same(token.text, "join"))) return true;
+    if (token.kind == TokenKind::word && same(token.text, "set")) return false;
+  }
+  return false;
+}
+
 /// A sub-query with a table, which MariaDB counts.
 bool selects_from(std::string_view text, const Dialect& dialect) {
   bool select = false;
@@ -89,7 +105,8 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
       // SHOW WARNINGS does not, SHOW COUNT(*) WARNINGS does (tried on MySQL 9.7.4 and MariaDB 10.11.19).
       if (facts.has(fx_previous_result) && !facts.several && same(facts.verb, "show")) return counts(text, dialect);
       if (same(facts.verb, "get")) return false;  // DIAGNOSTICS
-      if (same(facts.verb, "show") && !facts.several) return !shows_without_table(text, dialect);
+      if (same(facts.verb, "show") && !facts.several)
+        return !shows_without_table(text, dialect) && !shows_created(text, dialect);
       if (same(facts.verb, "values") && dialect.mariadb) return facts.several;
       if (same(facts.verb, "explain") || same(facts.verb, "help") || same(facts.verb, "checksum"))
         return facts.several || (dialect.mariadb && same(facts.verb, "explain"));
@@ -100,6 +117,7 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
   if (facts.several || facts.has(fx_stored_function)) return true;
   if (same(facts.verb, "insert") || same(facts.verb, "replace") || same(facts.verb, "create"))
     return selects(text, dialect);
+  if (same(facts.verb, "update") && dialect.mariadb && updates_several(text, dialect)) return true;
   const bool update = same(facts.verb, "update") || same(facts.verb, "do");
   if (update || same(facts.verb, "delete")) return (update && !dialect.mariadb) || selects_from(text, dialect);
   const bool runs_others = same(facts.verb, "call") || same(facts.verb, "execute") || same(facts.verb, "with");

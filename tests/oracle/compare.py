@@ -64,6 +64,7 @@ def _number(text):
     the row of some earlier statement."""
     text = re.sub(r'Unbekannter Prepared-Statement-Handler .*', 'Unknown prepared statement handler (N) given to mysqld_stmt_execute', text)  # English, from wye
     text = re.sub(r'(prepared statement handler|The statement) \(\d+\)', r'\1 (N)', text)
+    text = re.sub(r'(not owner of thread) \d+', r'\1 N', text)  # the number that the KILL named
     return re.sub(r"((?:``\.``\.`\w+`|column '\w') at row) \d+", r'\1 N', text)
 
 

@@ -46,7 +46,7 @@ class Player:
 
     def step(self, op):
         try:
-            if op.reads and self._dirty and self._settle and self._status & (IN_TRANSACTION | READ_ONLY_TRANSACTION) != IN_TRANSACTION:
+            if (op.reads or op.do == 'killed') and self._dirty and self._settle and self._status & (IN_TRANSACTION | READ_ONLY_TRANSACTION) != IN_TRANSACTION:
                 self._settle()
                 self._dirty = False
             self._dirty = self._dirty or not op.reads or WRITES.search(op.text) is not None

@@ -77,7 +77,8 @@ void Session::fail(const base::Error& error) {
   }
   if (command_.size() > 4) {
     const std::uint8_t command = command_[4];
-    if (command == com_query || command == com_stmt_execute || command == com_stmt_prepare || command == com_stmt_fetch)
+    if (command == com_query || command == com_stmt_execute || command == com_stmt_prepare ||
+        command == com_stmt_fetch || command == com_stmt_reset)
       previous_.failed_here(error);
     own_error_ = true;
   }

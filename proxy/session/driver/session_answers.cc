@@ -106,6 +106,11 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         ran_.affected_rows = ok.affected_rows;
         ran_.insert_id = std::max(ran_.insert_id, ok.insert_id);
         ran_.warnings = ok.warnings;
+        const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
+        if (command_[4] == com_init_db && mysql && ok.warnings != previous_.last_warnings()) {
+          ok.warnings = static_cast<std::uint16_t>(std::min(previous_.last_warnings(), 0xffffU));
+          answer_.changed();
+        }
         known = &ok;
         const bool quiet = part == Part::ok && names_no_schema();
         const std::string schema = quiet ? session_.schema : std::string{};
@@ -126,6 +131,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       }
       break;
     case Part::prepare_ok:
+      if (payload.size() >= 12) ran_.warnings = static_cast<unsigned>(payload[10] | (payload[11] << 8));
       // The id that the client holds is the session's, wherever the statement runs.
       renumbered.assign(payload.begin(), payload.end());
       for (int i = 0; statement_ != nullptr && i < 4; ++i)

@@ -36,8 +36,10 @@ void Session::remember_maker() {
 
 bool Session::must_run_maker(const pool::Backend& backend) const {
   const bool not_stored = sql::same(facts_.verb, "get") || facts_.several || statement_ != nullptr;
-  // Whether a routine clears them, MariaDB decides by the tables in it.
-  const bool unseen = facts_.kind == sql::Kind::call && context_.topology->flavour == topology::Flavour::mariadb;
+  // Whether a routine clears them, MariaDB decides by the tables in it; MySQL adds to them what a command says.
+  const bool command = command_[4] == com_init_db || command_[4] == com_field_list;
+  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  const bool unseen = mariadb ? facts_.kind == sql::Kind::call : command;
   return ((reads_conditions_ && not_stored) || unseen) && maker_ && maker_->server != backend.key().server &&
          previous_.has_conditions(maker_->server);
 }

@@ -103,6 +103,7 @@ void Session::numbers_are(const RowCollector::Rows* rows) {
   const bool known = rows != nullptr && previous_.numbers_answered(now->from, primary, *rows);
   if (auto* backend = held(now->from); known && primary && backend != nullptr)
     backend->state().insert_id = previous_.insert_id();
+  if (!known) log::warning("values_not_read_back", {{"session", id_}, {"server", server(now->from).name}});
   recalled(known);
 }
 
@@ -132,6 +133,7 @@ void Session::recall_over() {
   }
   if (done.then == Recalling::Then::run) {
     become(Idle{});
+    if (recall_failed_) previous_use_ = sql::previous_none;  // it runs with what its server says
     if (answer_stored_conditions()) return next_command();
     return to_primary_ ? run_on_primary(reason_) : route_and_run();
   }

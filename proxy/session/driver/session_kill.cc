@@ -86,12 +86,18 @@ void Session::on_kill_target(const KillTarget& target) {
     return run_on_primary(routing::Reason::server_state);
   }
   if (target.primary_thread) return kill_through(*target.primary_thread);
+  if (kill_->session == id_ && kill_->query) {  // as a server that has a statement to interrupt: this one
+    fail({1317, "70100", "Query execution was interrupted"});
+    kill_.reset();
+    return finish(true);
+  }
   // Without the primary there is nobody to ask: one's own sessions only.
   if (account_->user != target.user) {
     fail({1095, "HY000", "You are not owner of thread " + std::to_string(kill_->session)});
     return finish(true);
   }
   done();
+  previous_.done_here();
   kill_answered(false);
 }
 

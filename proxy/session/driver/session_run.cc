@@ -256,18 +256,19 @@ void Session::finish(bool failed) {
 void Session::note_previous(bool failed) {
   const std::uint8_t command = command_[4];
   const bool statement = command == com_query || command == com_stmt_execute || command == com_stmt_bulk_execute ||
-                         command == com_init_db ||
                          (failed && (command == com_stmt_prepare || command == com_stmt_fetch));
   if (own_error_) return;
   if (command == com_stmt_prepare && !failed) {
     const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
-    if (mysql || facts_.has(sql::fx_mentions_table)) previous_.conditions_cleared();
+    if (mysql || facts_.has(sql::fx_mentions_table)) previous_.prepared(server_, ran_.warnings);
     return;
   }
-  if (!statement) return;
   ran_.server = server_;
   ran_.primary = is_primary(server_);
   ran_.failed = failed;
+  if (command == com_init_db || command == com_field_list)
+    previous_.ran_command(ran_, context_.topology->flavour == topology::Flavour::mariadb);
+  if (!statement) return;
   sql::Dialect words;  // enough to tell INSERT ... SELECT from INSERT ... VALUES
   words.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();

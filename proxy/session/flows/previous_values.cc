@@ -108,6 +108,28 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
   return true;
 }
 
+void PreviousValues::prepared(ServerId server, unsigned warnings) {
+  conditions_at_ = server;
+  stored_.reset();
+  own_error_.reset();
+  errors_count_ = 0;
+  conditions_count_ = last_warnings_ = warnings;
+}
+
+void PreviousValues::ran_command(const Ran& ran, bool mariadb) {
+  last_ = row_count_at_ = ran.server;
+  row_count_ = ran.failed || ran.result_set ? "-1" : "0";
+  const bool says = ran.failed || (ran.result_set && ran.warnings > 0);
+  if (!says) return;
+  if (conditions_at_ != ran.server || mariadb) conditions_count_ = 0;
+  conditions_at_ = ran.server;
+  conditions_count_ += std::max(1U, ran.warnings);
+  last_warnings_ = conditions_count_;
+  errors_count_ = ran.failed ? 1 : 0;
+  stored_.reset();
+  own_error_.reset();
+}
+
 void PreviousValues::failed_here(const base::Error& error) {
   row_count_ = "-1";
   row_count_at_.reset();

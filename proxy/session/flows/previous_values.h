@@ -45,10 +45,11 @@ class PreviousValues {
   /// The server where all of these are, for a statement that does nothing but read them.
   std::optional<ServerId> common_place(std::uint8_t use) const;
 
-  /// What to ask there, in this order; each is a COM_QUERY. `conditions_first`: MySQL's SELECT takes the conditions
-  /// away, MariaDB's SHOW changes FOUND_ROWS().
+  /// LIMIT: sql_select_limit may be 0. What to ask there, in this order; each is a COM_QUERY. `conditions_first`:
+  /// MySQL's SELECT takes the conditions away, MariaDB's SHOW changes FOUND_ROWS().
   std::string_view numbers(ServerId server) const {
-    return found_rows_at_ == server ? "SELECT FOUND_ROWS(),LAST_INSERT_ID()" : "SELECT 0,LAST_INSERT_ID()";
+    return found_rows_at_ == server ? "SELECT FOUND_ROWS(),LAST_INSERT_ID() LIMIT 1"
+                                    : "SELECT 0,LAST_INSERT_ID() LIMIT 1";
   }
   /// The question leaves a warning behind: MySQL's FOUND_ROWS() is deprecated.
   bool numbers_warn(ServerId server) const { return found_rows_at_ == server; }
@@ -61,8 +62,14 @@ class PreviousValues {
   void conditions_answered(ServerId server, Conditions told);
   /// The statement ended with an error of wye's own; no server knows of it.
   void failed_here(const base::Error& error);
-  /// COM_STMT_PREPARE, on MySQL.
-  void conditions_cleared() {
+  /// COM_STMT_PREPARE; on MariaDB of a statement with tables.
+  void prepared(ServerId server, unsigned warnings);
+  /// COM_INIT_DB or COM_FIELD_LIST: what they say goes, on MySQL, with the conditions that are there.
+  void ran_command(const Ran& ran, bool mariadb);
+  /// wye has answered with an OK of its own.
+  void done_here() {
+    row_count_ = "0";
+    row_count_at_.reset();
     conditions_at_.reset();
     stored_.reset();
     own_error_.reset();

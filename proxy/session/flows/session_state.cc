@@ -159,7 +159,9 @@ void SessionState::note_names(const protocol::OkInfo& ok, const sql::Facts* fact
   if (count < 3) return;
   by_charset_ = facts->collation == collation_of_schema;
   names_charset_ = variables_["character_set_client"];
-  names_collation_ = variables_["collation_connection"];
+  const std::string& named = variables_["collation_connection"];
+  if (names_collation_ != named) ++version_;  // also where no variable has changed
+  names_collation_ = named;
 }
 
 void SessionState::set_variable(std::string_view variable, std::string_view value, bool from_primary) {
@@ -249,6 +251,7 @@ void SessionState::apply_text(const sql::SessionText& text, bool from_primary) {
 void SessionState::set_schema(std::string_view name) {
   ++schema_use_;
   schema_forgotten_ = false;
+  for (const char* variable : {"character_set_database", "collation_database"}) variables_.erase(variable);
   if (schema == name) return;
   // The collation that SET CHARACTER SET took from the one before has no name here.
   const auto of_connection = variables_.find("collation_connection");
@@ -278,6 +281,7 @@ void SessionState::adopt(ConnectionState& connection) const {
   used(connection, schema);
   if (!differs(connection)) return;
   for (const auto& [variable, value] : variables_) connection.variables.insert_or_assign(variable, value);
+  connection.names = names();
   connection.version = version_;
 }
 
@@ -364,9 +368,10 @@ std::string SessionState::difference(ConnectionState& connection, const topology
   const bool has_names = std::any_of(std::begin(set_by_names), std::end(set_by_names),
                                      [&](std::string_view variable) { return variables_.contains(variable); });
   const bool other_names =
-      (foreign && has_names) ||
+      (has_names && (foreign || connection.names != names)) ||
       std::any_of(std::begin(set_by_names), std::end(set_by_names),
                   [&](std::string_view variable) { return !same_in(variables_, connection.variables, variable); });
+  connection.names = names;
   if (!names.empty() && other_names) {
     sql = "SET " + names;
     for (const std::string_view variable : set_by_names) {

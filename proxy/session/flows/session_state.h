@@ -33,6 +33,7 @@ struct ConnectionState {
   std::string schema;
   std::uint64_t schema_use = 0;                               // which USE of the session; 0: the login's
   Variables variables;                                        // what was set here
+  std::string names;                                          // the SET NAMES among that, which no variable shows
   std::shared_ptr<const topology::Defaults> defaults;         // what the others are; nullptr: not known
   std::uint64_t version = 0;                                  // of the SessionState that was last applied; 0: fresh
   std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
@@ -41,6 +42,7 @@ struct ConnectionState {
     conditions = false;
     schema_use = UINT64_MAX;
     variables.clear();
+    names.clear();
     version = 0;
     prepared.clear();
   }

@@ -46,7 +46,8 @@ def row_locks(s):
     quiet(s)
     items, n = f'{s.first}.items', s.number(1, 8)
     s.add('beside', 'BEGIN', '1.locking')
-    s.add('beside', f'UPDATE {items} SET price = 77 WHERE id = {n}', '1.locking')
+    # Of a row that was deleted InnoDB keeps the record, and the lock, until it happens to purge it.
+    s.add('beside', f"INSERT INTO {items} (id, name, price) VALUES ({n}, 'locked', 77) ON DUPLICATE KEY UPDATE price = 77", '1.locking')
     one = f'SELECT id, price FROM {items} WHERE id = {n}'
     s.query(s.one(f'{one} FOR UPDATE NOWAIT', f'({one} FOR UPDATE\nNOWAIT)', f'{one} /* x */ FOR -- y\nUPDATE NOWAIT',
         f'SELECT id FROM {items} ORDER BY id FOR UPDATE SKIP LOCKED', f'WITH c AS ({one} FOR UPDATE NOWAIT) SELECT * FROM c', one,
