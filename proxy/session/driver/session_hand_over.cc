@@ -178,7 +178,8 @@ void Session::give_away(topology::ServerId from) {
   held_.erase(std::find(held_.begin(), held_.end(), backend));
   previous_.given_away(from);
   context_.metrics.hand_overs.add();
-  context_.pool.release(*backend, true);
+  const bool as_it_is = backend->key() == backend_key(from);  // or a reset has taken away what its login had set
+  context_.pool.release(*backend, as_it_is);
 }
 
 void Session::note_previous_use(std::string_view text) {
