@@ -1,6 +1,7 @@
 #include "proxy/routing/eligible.h"
 
 #include <algorithm>
+#include <array>
 
 namespace wye::routing {
 namespace {
@@ -139,6 +140,8 @@ bool may_wait_for(const Input& input, const Wanted& wanted, const Server& server
 Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {
   Choice choice;
   Score best;
+  std::array<ServerId, 16> equals{};
+  std::size_t equal = 0;
   Tally tally;
   Waits waits;
   for (std::size_t i = 0; i < input.topology.servers.size(); ++i) {
@@ -155,11 +158,15 @@ Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {
     const int order = choice.server ? compare_load(score, best) : -1;
     const bool stays = input.session.last_read == id;
     const bool best_stays = choice.server && input.session.last_read == choice.server;
+    if (order < 0) equal = 0;
+    if (order <= 0 && equal < equals.size()) equals[equal++] = id;
     if (order < 0 || (order == 0 && !best_stays && (stays || score.latency_us < best.latency_us))) {
       choice.server = id;
       best = score;
     }
   }
+  // Where a session reads first it stays as long as it reads without a pause: by latency all would stay at one server.
+  if (!input.session.last_read && input.session.turn && equal > 1) choice.server = equals[*input.session.turn % equal];
   choice.none_because = tally.reason();
   if (!choice.server) choice.wait = waits.best();
   return choice;

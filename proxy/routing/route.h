@@ -91,6 +91,7 @@ struct SessionView {
   bool defaults_known = true;                   // what it began with on the primary; if not, no replica is like it
   std::uint64_t max_packet = 0;                 // its max_allowed_packet; 0: not known
   std::optional<topology::ServerId> last_read;  // where its last read ran
+  std::optional<std::uint32_t> turn;            // of the worker's sessions, counted
   std::optional<topology::ServerId>
       last_statement;  // where its previous statement ran: values of the previous statement are there
 };

@@ -109,7 +109,8 @@ def cursors(box):
             said += [c.command(b'\x1c' + id_ + (4).to_bytes(4, 'little'), 'end') for _ in range(3)]
             said.append(c.command(b'\x1a' + id_))
             said.append(c.command(b'\x1c' + id_ + (1).to_bytes(4, 'little'), 'end'))
-            answers.append('\n'.join(shown(packets) for packets in said))
+            # The last one is an error of the server's, which names its own number of the statement.
+            answers.append(re.sub('28(?:3[0-9])+2920686173206e6f', '28nn2920686173206e6f', '\n'.join(shown(packets) for packets in said)))
     trouble = differences(*answers)
     assert not trouble, trouble
 

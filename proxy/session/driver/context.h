@@ -79,6 +79,7 @@ struct Context {
   metrics::DigestStore* digests = nullptr;
   std::shared_ptr<const routing::Rules> rules;  // nullptr: none; replaced between callbacks only
   std::size_t worker = 0;                       // its place among them
+  std::uint32_t turns = 0;                      // sessions, counted
 };
 
 }  // namespace wye::session

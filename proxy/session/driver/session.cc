@@ -43,7 +43,8 @@ Session::Session(Context& context, SessionId id, Client client)
       peer_(std::move(client)),
       state_(LoggingIn{}),
       state_since_(context.loop.now()),
-      session_(id) {
+      session_(id),
+      turn_(context.turns++) {
   context_.open_sessions.fetch_add(1, std::memory_order_relaxed);
   context_.metrics.sessions[metrics::SessionState::login].add();
 }

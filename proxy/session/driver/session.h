@@ -310,6 +310,7 @@ class Session final : public net::StreamOwner,
   PreparedStatements prepared_;
   PreviousValues previous_;
   std::optional<topology::ServerId> transaction_server_, last_read_;
+  std::uint32_t turn_;  // which replica it reads from first
   routing::SessionPosition position_;
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it

@@ -20,6 +20,7 @@ routing::SessionView Session::view() const {
   view.transaction_beside = transaction_beside_;
   view.reads_own_state = reads_own_state_;
   view.last_read = last_read_;
+  view.turn = turn_;
   view.last_statement =
       previous_use_ != sql::previous_none ? previous_.common_place(previous_use_) : previous_.last_server();
   return view;

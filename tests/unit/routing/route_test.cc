@@ -1,6 +1,7 @@
 #include "proxy/routing/route.h"
 
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -173,6 +174,23 @@ std::string server_of(const World& world, const Route& route) {
 }
 
 }  // namespace
+
+TEST_CASE("sessions that have read nowhere yet are spread over equal replicas, whatever their latency") {
+  World world;
+  world.load[world.id("r2")].latency_us = 900;
+  const auto facts = sql::classify("SELECT 1 FROM t", sql::Dialect{});
+  std::map<topology::ServerId, int> taken;
+  for (std::uint32_t turn = 0; turn < 10; ++turn) {
+    world.session.turn = turn;
+    const auto chosen = route(world.input(facts));
+    REQUIRE(chosen);
+    REQUIRE(chosen->server);
+    ++taken[*chosen->server];
+  }
+  CHECK(taken == std::map<topology::ServerId, int>{{world.id("r1"), 5}, {world.id("r2"), 5}});
+  world.load[world.id("r1")].outstanding = 1;
+  CHECK(route(world.input(facts))->server == world.id("r2"));
+}
 
 TEST_CASE("the table of routes") {
   std::ifstream file{std::string{WYE_TEST_DATA} + "/route.tsv"};

@@ -121,8 +121,9 @@ TEST_CASE("the table of rules") {
     std::istringstream words{changes == "-" ? "" : changes};
     for (std::string word; words >> word;) world.change(word);
     const auto rules = made(with(yaml, "DIGEST", digest));
-    sql::Digester digester{sql::Dialect{}};
-    const sql::Facts facts = sql::classify(statement, sql::Dialect{}, &digester);
+    const sql::Dialect dialect;
+    sql::Digester digester{dialect};  // it keeps a reference
+    const sql::Facts facts = sql::classify(statement, dialect, &digester);
     const auto client = protocol::IpAddress::parse(world.client);
     const Rule* const rule = rules->match(
         {world.user, world.schema, statement, client ? &*client : nullptr, digester.finish(true).hash, sql::Dialect{}});
