@@ -1,10 +1,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
+#include "replication/manager/durable.h"
 #include "replication/manager/manager.h"
 
 namespace wye::manager {
@@ -19,18 +18,6 @@ std::string one_line(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, max_value)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   return out;
-}
-
-base::Error failed(const std::string& what) { return base::Error{1105, "HY000", what + ": " + std::strerror(errno)}; }
-
-bool write_all(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(file, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 }  // namespace
