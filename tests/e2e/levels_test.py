@@ -42,9 +42,11 @@ def write(connection):
     return read(connection, 'primary')[0]
 
 
-def settled(box):
+def settled(box, wye=None):
+    """Until the replicas have everything, and `wye` (the box's own unless told) sees them: it takes clients as soon as it sees the primary."""
     box.sync()
-    wait_until(lambda: [row['state'] for row in box.wye.admin('SHOW SERVERS')] == ['online'] * 3, 30, lambda: f"the servers: {box.wye.admin('SHOW SERVERS')}")
+    show = lambda: (wye or box.wye).admin('SHOW SERVERS')
+    wait_until(lambda: [row['state'] for row in show()] == ['online'] * 3, 30, lambda: f'the servers: {show()}')
 
 
 def both_frozen(box):
@@ -157,7 +159,7 @@ def tokens(box):
 
 def tokens_of_another_wye(box, other):
     """Nothing went through the other one: it asks the primary what the token means, and waits for a replica."""
-    settled(box)
+    settled(box, other)
     with box.connect() as writer, other.connect() as reader:
         places = []
         for _ in range(20):
@@ -166,7 +168,7 @@ def tokens_of_another_wye(box, other):
             if got[0] < n:
                 return f'{got} after {n}'
             places.append(got[1])
-    return None if set(places) - {1} else f'on {places}'
+    return None if set(places) - {1} else f"on {places}: {other.admin('SHOW SERVERS')}"
 
 
 def token_as_text(box):
