@@ -206,6 +206,8 @@ Result<Route> Router::inside_transaction() const {
 }
 
 Result<Route> Router::outside_transaction() {
+  // A statement that is its own transaction is the next one, where it was said.
+  if (session_.next_transaction && facts_.kind == Kind::read) return to_primary(Reason::transaction);
   switch (facts_.kind) {
     case Kind::begin:
       return begin();

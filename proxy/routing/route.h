@@ -85,7 +85,8 @@ struct SessionView {
   bool reads_own_state = false;        // it has named user variables or PREPAREd: later statements may use them
   bool autocommit = true;
   bool serializable = false;
-  bool session_read_only = false;               // transaction_read_only = 1 for the session
+  bool session_read_only = false;               // transaction_read_only = 1 for the session, or the next transaction
+  bool next_transaction = false;                // SET TRANSACTION has said something of the next one
   bool pinned = false;                          // to the primary
   bool untracked = false;                       // the server does not say what statements do to the session
   bool defaults_known = true;                   // what it began with on the primary; if not, no replica is like it

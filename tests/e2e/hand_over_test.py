@@ -12,6 +12,7 @@ from both_ways import Tally, fresh_schema
 from sandbox import Sandbox, ServerError, wait_until
 
 SESSIONS, CONNECTIONS = 24, 4
+PINNED = 'wye_statements_total{route="primary",reason="pinned"}'
 
 
 class Client:
@@ -182,6 +183,34 @@ def state_stays_where_it_is(box):
     return ''
 
 
+def next_transaction(box):
+    """What SET TRANSACTION said goes along, to each session's next transaction and to no other, and pins nobody."""
+    sessions = [box.connect(database='one') for _ in range(10)]
+    before = {name: raw.metrics(box).get(name, 0) for name in ('wye_hand_overs_total', PINNED)}
+    for _ in range(3):
+        for number, session in enumerate(sessions):
+            session.query('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY' if number % 2 else 'SET TRANSACTION READ WRITE')
+        for number, session in enumerate(sessions):
+            for read_only in (number % 2, False):
+                session.query('START TRANSACTION')
+                try:
+                    session.query(f'INSERT INTO t (n) VALUES ({number})')
+                    refused = False
+                except ServerError as error:
+                    if error.code != 1792:
+                        raise
+                    refused = True
+                session.query('COMMIT')
+                if refused != bool(read_only):
+                    return f'session {number}: refused {refused}, READ ONLY {read_only}'
+    for session in sessions:
+        session.close()
+    after = raw.metrics(box)
+    if after['wye_hand_overs_total'] - before['wye_hand_overs_total'] < 20:
+        return f'too few hand-overs: {before} {after["wye_hand_overs_total"]}'
+    return '' if after.get(PINNED, 0) == before[PINNED] else 'statements were pinned'
+
+
 def prepared_statements(box):
     """Each session's own, on whatever connection it gets."""
     rounds, connections = 6, [box.connect(database='one') for _ in range(10)]
@@ -241,7 +270,7 @@ def main():
             box.primary.sql(f'CREATE TABLE {schema}.t (id INT AUTO_INCREMENT PRIMARY KEY, n INT)', f'CREATE TABLE {schema}.balance (n INT)',
                             f'INSERT INTO {schema}.balance VALUES (0)')
         box.sync()
-        for test in (nobody_can_tell, state_stays_where_it_is, prepared_statements, idle_sessions_hold_nothing):
+        for test in (nobody_can_tell, state_stays_where_it_is, next_transaction, prepared_statements, idle_sessions_hold_nothing):
             tally.call(test, box)
     return tally.failed
 

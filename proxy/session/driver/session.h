@@ -206,7 +206,7 @@ class Session final : public net::StreamOwner,
   bool names_no_schema() const;
   bool shows_own_trackers(const pool::Backend& backend) const;
   void send_own_trackers(pool::Backend& backend);
-  Encoding encoding(const pool::Backend& backend) const;
+  Encoding encoding(pool::Backend& backend) const;
   bool ask_trackers(pool::Backend& backend);
   void trackers_are(const RowCollector::Rows* rows);
   void note_unseen();
@@ -223,6 +223,10 @@ class Session final : public net::StreamOwner,
   void kill_is_over();
   void give_up_statement();
   bool tells_timeout(const protocol::ErrInfo& err, base::Bytes& payload) const;
+  // session_next.cc
+  void send_next_transaction(pool::Backend& backend);
+  void send_begin(pool::Backend& backend);
+  void note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool ahead);
   // session_digest.cc
   sql::Facts classified(std::string_view text, ReadAs& as) const;
   void correct(sql::Facts& facts, std::uint64_t digest) const;

@@ -193,6 +193,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   auto* backend = held(server_);
   if (backend == nullptr) return;
   session_.adopt(backend->state());
+  note_next(*backend, ok, false);
 }
 
 void Session::note_error(const protocol::ErrInfo& err) {
@@ -309,6 +310,10 @@ void Session::finish_unread() {
 }
 
 void Session::Ahead::on_packet(Part part, std::uint8_t, base::ByteView payload, const protocol::ResponseTracker&) {
+  if (auto* backend = session_.held(session_.server_); part == Part::ok && backend != nullptr && !prepare_) {
+    const auto parsed = protocol::parse_ok(payload, true);
+    if (const auto* ok = std::get_if<protocol::OkInfo>(&parsed)) session_.note_next(*backend, *ok, true);
+  }
   if (part != Part::err) return;
   const auto parsed = protocol::parse_err(payload);
   if (const auto* err = std::get_if<protocol::ErrInfo>(&parsed))

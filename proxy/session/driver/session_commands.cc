@@ -324,6 +324,7 @@ void Session::use_before_reset(pool::Backend& backend) {
     backend.orphan(ahead_);
   }
   backend.state().insert_id = previous_.insert_id();  // the reset makes it so
+  backend.state().next_transaction.clear();
   session_.adopt(backend.state());
 }
 

@@ -144,11 +144,12 @@ void Session::send_state(pool::Backend& backend, const std::string& schema) {
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "SET last_insert_id=" + *id));
     there.insert_id = id;
   }
-  if (!session_.differs(there)) return;
-  const std::string sql = session_.difference(there, defaults_.values());
-  if (sql.empty()) return;
-  ++ahead_left_;
-  backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
+  const std::string sql = session_.differs(there) ? session_.difference(there, defaults_.values()) : std::string{};
+  if (!sql.empty()) {
+    ++ahead_left_;
+    backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
+  }
+  send_next_transaction(backend);
 }
 
 void Session::run_on(pool::Backend& backend) {
@@ -156,7 +157,6 @@ void Session::run_on(pool::Backend& backend) {
   ahead_left_ = 0;
   ahead_failed_ = preparing_ = false;
   ahead_.error = preparer_.error = {};
-  answer_ = Answer(encoding(backend));
   const std::uint8_t command = command_[4];
   const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
   if (by_statement && !backend.state().prepared.contains(statement_->key)) {
@@ -166,11 +166,9 @@ void Session::run_on(pool::Backend& backend) {
   send_state(backend, session_.schema);
   if (prepare_maker(backend)) return;
   send_conditions(backend);
-  if (begins_on_primary()) {
-    ++ahead_left_;
-    backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "START TRANSACTION READ ONLY"));
-  }
+  if (begins_on_primary()) send_begin(backend);
   send_own_trackers(backend);
+  answer_ = Answer(encoding(backend));
   // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped
   // and run again.
   if (ahead_left_ > 0 && !backend.key().to_replica) return become(Preparing{});

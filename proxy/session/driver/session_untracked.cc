@@ -75,13 +75,14 @@ bool Session::shows_own_trackers(const pool::Backend& backend) const {
   return !backend.key().to_replica && backend.tracks() && !session_.in_transaction();
 }
 
-Encoding Session::encoding(const pool::Backend& backend) const {
+Encoding Session::encoding(pool::Backend& backend) const {
   return {(capabilities_ & protocol::cap::deprecate_eof) != 0,
           (capabilities_ & protocol::cap::session_track) != 0,
           backend.deprecate_eof(),
           &session_.trackers(),
           context_.topology->flavour == topology::Flavour::mariadb,
-          shows_own_trackers(backend)};
+          shows_own_trackers(backend),
+          backend.state().tells_next};
 }
 
 /// A statement that runs no routine and uses no schema. Only of interest to clients that track it on MariaDB.
@@ -107,6 +108,7 @@ void Session::send_own_trackers(pool::Backend& backend) {
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, session_.own_trackers(mariadb)));
   session_.trackers_lost();
+  backend.state().tells_next = false;
 }
 
 /// SET session_track_*, to whatever value: what they are now is asked before wye's are set again. What else the
@@ -116,6 +118,7 @@ bool Session::ask_trackers(pool::Backend& backend) {
   if (!set || !backend.tracks() || command_[4] == com_stmt_prepare) return false;
   values_unknown_ = true;
   session_.trackers_lost();
+  backend.state().tells_next = false;
   if (session_.in_transaction()) return false;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   backend.submit(trackers_, protocol::Expect::query, backend.command(com_query, SessionState::ask_trackers(mariadb)));

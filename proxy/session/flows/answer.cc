@@ -57,7 +57,7 @@ bool lists(std::string_view list, std::string_view variable) {
   return false;
 }
 
-bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own) {
+bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own, bool tells_next) {
   using protocol::TrackerType;
   switch (item.type) {
     case TrackerType::system_variable: {
@@ -68,11 +68,13 @@ bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own) {
       return is_on(own_setting(own, "session_track_schema").value_or("1"));
     case TrackerType::state_change:
       return is_on(own_setting(own, "session_track_state_change").value_or("0"));
-    // Of transactions, wye leaves what is tracked to the server's default (MySQL 9.7: their state), as the client
-    // would see it.
+    // Where wye has not switched them on, the server's default stands, as the client would see it.
     case TrackerType::transaction_state:
-    case TrackerType::transaction_characteristics:
-      return true;
+    case TrackerType::transaction_characteristics: {
+      const auto info = own_setting(own, "session_track_transaction_info");
+      if (!info) return !tells_next;
+      return *info == "CHARACTERISTICS" || (*info == "STATE" && item.type == TrackerType::transaction_state);
+    }
     default:
       return false;
   }
@@ -80,9 +82,9 @@ bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own) {
 
 }  // namespace
 
-void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own) {
+void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own, bool tells_next) {
   protocol::for_each_tracker(block, [&](const protocol::TrackerItem& item) {
-    if (wanted(item, own)) put_item(to, item);
+    if (wanted(item, own, tells_next)) put_item(to, item);
   });
 }
 
@@ -91,7 +93,7 @@ bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
   const bool kept = part == Part::ok_of_result && !encoding.client_deprecate_eof;
   if (!kept && (part != Part::ok || pending.empty())) return false;
   Bytes fresh, both;
-  filter_trackers(ok.session_state, fresh, encoding.own);
+  filter_trackers(ok.session_state, fresh, encoding.own, encoding.tells_next);
   if (!kept && encoding.mariadb && fresh.empty()) return false;
   protocol::for_each_tracker(pending, [&](const protocol::TrackerItem& old) {
     bool again = false;
@@ -111,7 +113,7 @@ bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
 bool keep_schema(const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
   if (!encoding.client_session_track || !encoding.mariadb || encoding.as_is) return false;
   Bytes told;
-  filter_trackers(ok.session_state, told, encoding.own);
+  filter_trackers(ok.session_state, told, encoding.own, encoding.tells_next);
   bool only_schema = !told.empty();
   protocol::for_each_tracker(told, [&](const protocol::TrackerItem& item) {
     only_schema = only_schema && item.type == protocol::TrackerType::schema;
@@ -167,7 +169,7 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   const bool as_it_came = (ok->session_state.empty() || x_.as_is) && !std::exchange(changed_, false);
   if (as_it_came && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
-  if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_.own);
+  if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_.own, x_.tells_next);
   protocol::OkInfo changed = *ok;
   changed.session_state = trackers;
   if (trackers.empty())

@@ -19,6 +19,7 @@ struct Encoding {
   const OwnTrackers* own = nullptr;
   bool mariadb = false;  // it tells later what an answer could not tell, but only along with something else
   bool as_is = false;    // the server's trackers are the client's own
+  bool tells_next = false;  // wye has switched the trackers of transactions on
 };
 
 /// Turns the answer of a server into the answer that the client negotiated. Pure; writes frames with the client's
@@ -51,7 +52,8 @@ class Answer {
 
 /// The tracker items that a client with CLIENT_SESSION_TRACK sees by its own settings, else by the server's default
 /// (schema and the five variables of session_track_system_variables); all others are wye's own.
-void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own = nullptr);
+/// `tells_next`: of transactions as well, whatever the server's default.
+void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own = nullptr, bool tells_next = false);
 
 /// A server tells a client without DEPRECATE_EOF of what changed under a result by the next OK. wye hears it with the
 /// result: `pending` keeps it. True: it has joined this OK, which has a view of it.

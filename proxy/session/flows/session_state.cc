@@ -59,7 +59,7 @@ void SessionState::before(const sql::Facts& facts) {
   if (facts.kind == sql::Kind::call || facts.has(Effect::fx_stored_function)) keep(Keep::routine);
   if (facts.kind == sql::Kind::unknown) keep(Keep::unknown_statement);
   // Inside a transaction it is an error, which that transaction's server tells.
-  if (facts.has(Effect::fx_next_transaction) && !in_transaction()) next_transaction_ = true;
+  next_said_ = facts.has(Effect::fx_next_transaction) && !in_transaction();
 }
 
 namespace {
@@ -196,15 +196,16 @@ void SessionState::apply_status(std::uint16_t status, bool from_primary) {
     // autocommit is the session's, not that of a connection to a replica.
     status_ = static_cast<std::uint16_t>((status & ~own) | (status_ & own));
   }
-  if (next_transaction_ && uses_next_ && !in_transaction()) next_transaction_ = false;
+  if (next_unknown_ && uses_next_ && !in_transaction()) next_unknown_ = false;
 }
 
 void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary) {
-  const bool had_next = next_transaction_;
+  if (std::exchange(next_said_, false) && !next_told_) next_unknown_ = true;
+  const bool had_next = next_unknown_;
   apply_status(ok.status, from_primary || (facts != nullptr && facts->has(sql::Effect::fx_autocommit)));
   // SET and USE begin no transaction, so they do not use up what SET TRANSACTION said of the next one.
   if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use))
-    next_transaction_ = had_next;
+    next_unknown_ = had_next;
   if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables) && pin_ == Pin::lock_tables) pin_ = Pin::none;
   bool named = false, state_changed = false;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
@@ -220,10 +221,14 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
       case protocol::TrackerType::state_change:
         state_changed = item.value != "0";
         break;
+      case protocol::TrackerType::transaction_characteristics:
+        if (next_told_) next_.reported(item.value);
+        break;
       default:
         break;
     }
   });
+  if (next_told_) next_unknown_ = false;
   if (named) note_collations(ok, facts, from_primary);
   if (named) note_names(ok, facts);
   // A SET that changed something and named nothing: it can't be repeated elsewhere.
@@ -261,7 +266,9 @@ void SessionState::set_schema(std::string_view name) {
 }
 
 void SessionState::after_error(const sql::Facts* facts) {
-  if (facts != nullptr && facts->has(sql::Effect::fx_next_transaction)) next_transaction_ = false;
+  if (facts != nullptr && facts->has(sql::Effect::fx_next_transaction)) next_unknown_ = next_told_ && facts->several;
+  // Its rows may have begun a transaction all the same; the connection's next OK says so.
+  if (next_told_ && !in_transaction() && !next_.pending().empty()) next_unknown_ = true;
 }
 
 void SessionState::reset(bool same_user) {
@@ -271,7 +278,8 @@ void SessionState::reset(bool same_user) {
   status_ = protocol::status::autocommit;
   sticky_ = sticky_ && same_user;
   pin_ = sticky_ ? Pin::sticky_setting : Pin::none;
-  next_transaction_ = tracker_change_ = by_charset_ = false;
+  next_unknown_ = tracker_change_ = by_charset_ = false;
+  next_.forget();
   names_charset_.clear();
   schema_forgotten_ = same_user;
   keep_ = Keep::none;
@@ -432,7 +440,8 @@ std::string SessionState::difference(ConnectionState& connection, const topology
 namespace {
 
 constexpr std::string_view tracker_names[] = {"session_track_system_variables", "session_track_schema",
-                                              "session_track_state_change", "session_track_gtids"};
+                                              "session_track_state_change", "session_track_transaction_info",
+                                              "session_track_gtids"};
 
 /// MariaDB has no GTID tracker.
 std::span<const std::string_view> trackers_of(bool mariadb) {
@@ -468,14 +477,16 @@ void SessionState::fill(routing::SessionView& view) const {
   view.in_transaction = in_transaction();
   view.transaction_read_only = (status_ & protocol::status::in_transaction_readonly) != 0;
   view.autocommit = (status_ & protocol::status::autocommit) != 0;
-  view.pinned = pin_ != Pin::none || next_transaction_;
+  view.pinned = pin_ != Pin::none || next_unknown_;
   const auto find = [this](std::string_view a, std::string_view b) {
     auto it = variables_.find(a);
     if (it == variables_.end()) it = variables_.find(b);
     return it == variables_.end() ? std::string_view{} : std::string_view{it->second};
   };
-  view.serializable = find("transaction_isolation", "tx_isolation") == "SERIALIZABLE";
-  view.session_read_only = on(find("transaction_read_only", "tx_read_only"));
+  view.next_transaction = !view.in_transaction && !next_.pending().empty();
+  view.serializable =
+      next_.serializable().value_or(find("transaction_isolation", "tx_isolation") == "SERIALIZABLE");
+  view.session_read_only = next_.read_only().value_or(on(find("transaction_read_only", "tx_read_only")));
 }
 
 void SessionState::fill(sql::Dialect& dialect, const topology::Defaults* defaults) const {

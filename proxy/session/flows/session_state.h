@@ -10,6 +10,7 @@
 
 #include "proxy/protocol/response_tracker.h"
 #include "proxy/routing/route.h"
+#include "proxy/session/flows/next_transaction.h"
 #include "proxy/sql/facts.h"
 #include "proxy/sql/session_text.h"
 
@@ -30,6 +31,8 @@ struct ConnectionState {
   /// What LAST_INSERT_ID() says here; absent: whatever the statements of the session that has it have made it.
   std::optional<std::string> insert_id{"0"};
   bool conditions = false;  // a statement left warnings or an error here
+  std::string next_transaction;  // NextTransaction::pending() of this connection
+  bool tells_next = false;       // wye has switched its tracker on
   std::string schema;
   std::uint64_t schema_use = 0;                               // which USE of the session; 0: the login's
   Variables variables;                                        // what was set here
@@ -39,7 +42,8 @@ struct ConnectionState {
   std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
   void forget_session() {
     insert_id.emplace(1, '0');
-    conditions = false;
+    conditions = tells_next = false;
+    next_transaction.clear();
     schema_use = UINT64_MAX;
     variables.clear();
     names.clear();
@@ -118,6 +122,7 @@ class SessionState {
   void transaction_lost() {
     status_ = static_cast<std::uint16_t>(
         status_ & ~(protocol::status::in_transaction | protocol::status::in_transaction_readonly));
+    next_.forget();
   }
   /// The rights on a schema are looked up by USE and kept: a connection must see each USE of the session, also of the
   /// schema that it has, and one at least of each session. Then the caller calls use().
@@ -142,7 +147,7 @@ class SessionState {
     return connection.schema_use != 0 && connection.schema_use >> 32 == schema_use_ >> 32;
   }
   bool schema_forgotten() const { return schema_forgotten_ && !schema.empty(); }
-  Keep kept() const { return pin_ != Pin::none || next_transaction_ ? Keep::pinned : keep_; }
+  Keep kept() const { return pin_ != Pin::none || next_unknown_ ? Keep::pinned : keep_; }
   std::uint16_t status() const { return status_; }
   bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
   /// SQL that gives a connection the client's own session_track_*, for a statement that shows or sets them; SQL that
@@ -155,6 +160,15 @@ class SessionState {
   /// Once after session_track_* were set to the client's.
   bool take_tracker_change() { return std::exchange(tracker_change_, false); }
   const Variables& variables() const { return variables_; }
+  const NextTransaction& next() const { return next_; }
+  /// The statement runs on a connection that says what is pending.
+  void next_is_told(bool told) { next_told_ = told; }
+  /// It has said so, outside an answer to the client.
+  void next_reported(std::string_view characteristics) {
+    next_.reported(characteristics);
+    next_unknown_ = false;
+  }
+  bool next_unknown() const { return next_unknown_; }
 
   void fill(routing::SessionView& view) const;
   void fill(sql::Dialect& dialect, const topology::Defaults* defaults = nullptr) const;
@@ -175,7 +189,10 @@ class SessionState {
   std::uint16_t status_ = protocol::status::autocommit;
   Pin pin_ = Pin::none;
   Keep keep_ = Keep::none;
-  bool next_transaction_ = false;
+  NextTransaction next_;
+  bool next_said_ = false;  // by the statement that runs
+  bool next_told_ = false;
+  bool next_unknown_ = false;  // only the primary's connection knows what SET TRANSACTION said, or whether it is used up
   bool sticky_ = false;  // there was a setting that can't be repeated elsewhere: maybe the role
   bool tracker_change_ = false;
   // The last SET NAMES, or SET CHARACTER SET: the collation of results' metadata, which no variable shows.

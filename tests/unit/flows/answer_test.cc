@@ -258,6 +258,32 @@ TEST_CASE("trackers: the client sees what it would by default, MariaDB's lists a
   });
 }
 
+TEST_CASE("trackers of transactions, which wye has switched on, are the client's only if it has") {
+  Bytes block;
+  for (const auto& [type, text] :
+       std::initializer_list<std::pair<std::uint8_t, std::string_view>>{{4, "START TRANSACTION;"}, {5, "T_______"}}) {
+    Bytes data;
+    protocol::put_lenenc_string(data, text);
+    protocol::put_u8(block, type);
+    protocol::put_lenenc_bytes(block, data);
+  }
+  const auto seen = [&](const char* own, bool tells_next) {
+    OwnTrackers set;
+    if (own != nullptr) set.emplace("session_track_transaction_info", own);
+    Bytes filtered;
+    filter_trackers(block, filtered, &set, tells_next);
+    std::string types;
+    protocol::for_each_tracker(
+        filtered, [&](const protocol::TrackerItem& i) { types += std::to_string(static_cast<int>(i.type)); });
+    return types;
+  };
+  CHECK(seen(nullptr, false) == "45");
+  CHECK(seen(nullptr, true).empty());
+  CHECK(seen("OFF", true).empty());
+  CHECK(seen("STATE", true) == "5");
+  CHECK(seen("CHARACTERISTICS", true) == "45");
+}
+
 TEST_CASE("trackers: what the client has set of its own decides") {
   const auto seen = [](const OwnTrackers& own) {
     Bytes filtered;

@@ -236,7 +236,52 @@ TEST_CASE("flags of one answer are not the session's") {
   CHECK(s.status() == (status::autocommit | status::in_transaction));
 }
 
-TEST_CASE("SET TRANSACTION for the next one pins until that is over") {
+TEST_CASE("SET TRANSACTION is remembered by value where the connection tells it") {
+  SessionState s;
+  s.next_is_told(true);
+  const auto text = [](std::string_view characteristics) {
+    Bytes data;
+    protocol::put_lenenc_string(data, characteristics);
+    return data;
+  };
+  auto set = facts(sql::fx_next_transaction);
+  set.kind = sql::Kind::set;
+  s.before(set);
+  s.apply(Ok().item(4, text("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SET TRANSACTION READ ONLY;")).info, &set,
+          true);
+  CHECK_FALSE(view(s).pinned);
+  CHECK(s.kept() == Keep::none);
+  CHECK(view(s).next_transaction);
+  CHECK(view(s).session_read_only);
+  CHECK(view(s).serializable);
+  CHECK(s.next().pending() == "ISOLATION LEVEL SERIALIZABLE, READ ONLY");
+  // An error says nothing: only that connection knows whether it is used up, and its next OK tells.
+  const auto write = facts(0);
+  s.before(write);
+  s.after_error(&write);
+  CHECK(view(s).pinned);
+  s.apply(Ok().info, &write, true);
+  CHECK_FALSE(view(s).pinned);
+  CHECK(view(s).next_transaction);
+  s.apply(Ok().item(4, text("START TRANSACTION READ ONLY;")).info, &write, true);
+  CHECK_FALSE(view(s).next_transaction);
+  // Of a statement of several that failed, one may have been SET TRANSACTION.
+  auto several = set;
+  several.several = true;
+  s.before(several);
+  s.after_error(&several);
+  CHECK(view(s).pinned);
+  s.next_reported("SET TRANSACTION READ WRITE;");
+  CHECK_FALSE(view(s).pinned);
+  CHECK(s.next().read_only() == false);
+  s.transaction_lost();
+  CHECK(s.next().pending().empty());
+  s.next_reported("SET TRANSACTION READ ONLY;");
+  s.reset();
+  CHECK(s.next().pending().empty());
+}
+
+TEST_CASE("SET TRANSACTION for the next one pins until that is over where no connection tells it") {
   SessionState s;
   auto set = facts(sql::fx_next_transaction);
   set.kind = sql::Kind::set;
@@ -337,16 +382,17 @@ TEST_CASE("the client's own settings of trackers, for a statement that shows the
   SessionState s;
   const std::string none =
       "SET @@session.session_track_system_variables=DEFAULT, @@session.session_track_schema=DEFAULT, "
-      "@@session.session_track_state_change=DEFAULT";
+      "@@session.session_track_state_change=DEFAULT, @@session.session_track_transaction_info=DEFAULT";
   CHECK(s.own_trackers(true) == none);
   CHECK(s.own_trackers(false) == none + ", @@session.session_track_gtids=DEFAULT");
   CHECK(SessionState::ask_trackers(true) ==
         "SELECT @@session.session_track_system_variables, @@session.session_track_schema, "
-        "@@session.session_track_state_change");
-  s.trackers_are({"time_zone", "0", "0", "OWN_GTID"});
+        "@@session.session_track_state_change, @@session.session_track_transaction_info");
+  s.trackers_are({"time_zone", "0", "0", "OFF", "OWN_GTID"});
   CHECK(s.own_trackers(false) ==
         "SET @@session.session_track_system_variables='time_zone', @@session.session_track_schema=0, "
-        "@@session.session_track_state_change=0, @@session.session_track_gtids='OWN_GTID'");
+        "@@session.session_track_state_change=0, @@session.session_track_transaction_info='OFF', "
+        "@@session.session_track_gtids='OWN_GTID'");
   s.reset();
   CHECK(s.own_trackers(true) == none);
 }

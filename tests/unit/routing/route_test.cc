@@ -80,6 +80,8 @@ void World::change_session(const std::string& word) {
     session.serializable = true;
   } else if (word == "sro") {
     session.session_read_only = true;
+  } else if (word == "next") {
+    session.next_transaction = true;
   } else if (word == "pinned") {
     session.pinned = true;
   } else if (word.rfind("last=", 0) == 0) {

@@ -1,0 +1,57 @@
+#include "proxy/protocol/wire.h"
+#include "proxy/session/driver/commands.h"
+#include "proxy/session/driver/session.h"
+
+// What SET TRANSACTION said of the next transaction goes ahead of what begins it, wherever that is (routing.md 4).
+namespace wye::session {
+
+void Session::send_next_transaction(pool::Backend& backend) {
+  auto& there = backend.state();
+  const auto server = backend.key().server;
+  const auto transaction = transaction_server_ ? transaction_server_ : context_.topology->primary;
+  const bool here = transaction == server || (transaction_beside_ && is_primary(server));
+  const bool inside = session_.in_transaction() && here;
+  // Without DEPRECATE_EOF the end of rows tells nothing.
+  const bool could_tell = backend.tracks() && backend.deprecate_eof() && !inside;
+  const auto& next = session_.next();
+  const std::string wanted = backend.key().to_replica ? next.for_replica() : next.pending();
+  const auto ahead = [&](const std::string& sql) {
+    ++ahead_left_;
+    backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
+  };
+  const bool may_set = facts_.has(sql::fx_next_transaction) || facts_.has(sql::fx_text_prepare) ||
+                       facts_.kind == sql::Kind::call || !wanted.empty();
+  if (could_tell && may_set && !there.tells_next) {
+    ahead("SET @@session.session_track_transaction_info='CHARACTERISTICS'");
+    there.tells_next = true;
+  }
+  if (could_tell && there.next_transaction != wanted) {
+    // It is used up elsewhere, or another session has left it: COMMIT without a transaction takes it away.
+    if (!there.next_transaction.empty()) ahead("COMMIT");
+    if (!wanted.empty()) ahead("SET TRANSACTION " + wanted);
+    there.next_transaction = wanted;
+  }
+  session_.next_is_told(there.tells_next);
+}
+
+/// A READ ONLY transaction on a replica gets another one on the primary (decision 0008), of the same level.
+void Session::send_begin(pool::Backend& backend) {
+  const auto ahead = [&](const std::string& sql) {
+    ++ahead_left_;
+    backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
+  };
+  if (const auto& level = session_.next().level(); !level.empty()) ahead("SET TRANSACTION " + level);
+  ahead("START TRANSACTION READ ONLY");
+}
+
+void Session::note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool ahead) {
+  auto& there = backend.state();
+  if (!there.tells_next || ok.session_state.empty() || (ahead && !session_.next_unknown())) return;
+  protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
+    if (item.type != protocol::TrackerType::transaction_characteristics) return;
+    there.next_transaction = pending_characteristics(item.value);
+    if (ahead) session_.next_reported(item.value);
+  });
+}
+
+}  // namespace wye::session

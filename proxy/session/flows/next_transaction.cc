@@ -1,0 +1,62 @@
+#include "proxy/session/flows/next_transaction.h"
+
+namespace wye::session {
+
+namespace {
+
+constexpr std::string_view set_transaction = "SET TRANSACTION ", isolation = "ISOLATION LEVEL ";
+
+/// Calls `part` for each statement of "a; b;".
+template <class F>
+void for_each_statement(std::string_view text, F&& part) {
+  while (!text.empty()) {
+    const auto one = text.substr(0, text.find(';'));
+    text.remove_prefix(one.size() == text.size() ? one.size() : one.size() + 1);
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    if (!one.empty()) part(one);
+  }
+}
+
+}  // namespace
+
+std::string pending_characteristics(std::string_view characteristics) {
+  std::string pending;
+  bool runs = false;
+  for_each_statement(characteristics, [&](std::string_view statement) {
+    if (!statement.starts_with(set_transaction)) {
+      runs = true;  // START TRANSACTION
+      return;
+    }
+    if (!pending.empty()) pending += ", ";
+    pending += statement.substr(set_transaction.size());
+  });
+  return runs ? std::string{} : pending;
+}
+
+void NextTransaction::reported(std::string_view characteristics) {
+  pending_ = pending_characteristics(characteristics);
+  level_.clear();
+  if (!pending_.empty()) return;
+  for_each_statement(characteristics, [&](std::string_view statement) {
+    if (!statement.starts_with(set_transaction)) return;
+    statement.remove_prefix(set_transaction.size());
+    if (statement.starts_with(isolation)) level_ = statement;
+  });
+}
+
+std::optional<bool> NextTransaction::read_only() const {
+  if (pending_.ends_with("READ ONLY")) return true;
+  if (pending_.ends_with("READ WRITE")) return false;
+  return std::nullopt;
+}
+
+std::optional<bool> NextTransaction::serializable() const {
+  if (!pending_.starts_with(isolation)) return std::nullopt;
+  return std::string_view{pending_}.substr(isolation.size()).starts_with("SERIALIZABLE");
+}
+
+std::string NextTransaction::for_replica() const {
+  return pending_.substr(0, read_only() == false ? pending_.find(", READ WRITE") : std::string::npos);
+}
+
+}  // namespace wye::session
