@@ -12,6 +12,10 @@ from both_ways import Tally, fresh_schema
 from sandbox import Sandbox, ServerError, wait_until
 
 SESSIONS, CONNECTIONS = 24, 4
+VARIABLES = [('5', "'it''s'"), ('-1.50', "_latin1'abc' COLLATE latin1_bin"), ('1e0/3', "x'00ff27'"), ('NULL', "NULL"), ('18446744073709551615', "''"),
+             ("DATE'2020-02-03'", '0x5c')]
+# HEX and COLLATION: names and results depend on the session's character set.
+ASK = 'SELECT @number, @one, HEX(@one), COLLATION(@one), HEX(@`the ``other`), COLLATION(@`the ``other`), @`the ``other` IS NULL'
 PINNED = 'wye_statements_total{route="primary",reason="pinned"}'
 
 
@@ -22,7 +26,7 @@ class Client:
         self.number, self.rng = number, random.Random(number)
         self.connection = box.connect(database=self.rng.choice(['one', 'two']))
         self.schema = self.ask('SELECT DATABASE()')
-        self.mode, self.zone, self.names, self.insert_id = None, None, None, '0'
+        self.mode, self.zone, self.names, self.insert_id, self.rows_of_variables = None, None, None, '0', None
         self.query('SET SESSION group_concat_max_len = %d' % (1000 + number))
 
     def query(self, sql):
@@ -56,6 +60,11 @@ class Client:
     def set_names(self):
         self.names = self.rng.choice(['latin1', 'utf8mb4'])
         self.query(f'SET NAMES {self.names}')
+
+    def set_variables(self):
+        self.variables = self.rng.choice(VARIABLES)
+        self.query(f'SET @one = {self.variables[0]}, @`the ``other` = {self.variables[1]}, @number = {self.number}')
+        self.rows_of_variables = self.query(ASK).rows
 
     def insert(self):
         self.insert_id = str(self.query(f'INSERT INTO {self.schema}.t (n) VALUES ({self.number})').insert_id)
@@ -97,7 +106,7 @@ class Client:
         socket.send(raw.frame(b'\x1f'))
         if socket.packet()[1][0] != 0:
             raise AssertionError(f'session {self.number}: COM_RESET_CONNECTION was refused')
-        self.mode, self.zone, self.names, self.insert_id = None, None, None, '0'
+        self.mode, self.zone, self.names, self.insert_id, self.rows_of_variables = None, None, None, '0', None
         self.query('SET SESSION group_concat_max_len = %d' % (1000 + self.number))
 
     def is_itself(self):
@@ -108,11 +117,17 @@ class Client:
             self.expect('SELECT @@sql_mode', self.mode)
         if self.zone is not None:
             self.expect('SELECT @@time_zone FROM one.balance', self.zone)
+        if self.rows_of_variables is not None:
+            seen = self.query(ASK).rows
+            if seen != self.rows_of_variables or seen[0][0] != str(self.number):
+                raise AssertionError(f'session {self.number}: user variables are {seen}, not {self.rows_of_variables}')
+        else:
+            self.expect('SELECT @number', None)
         if self.names is not None:
             self.expect('SELECT @@character_set_connection', self.names)
 
     def step(self):
-        self.rng.choice([self.use, self.set_mode, self.set_zone, self.set_names, self.insert, self.insert_and_read, self.transaction,
+        self.rng.choice([self.use, self.set_mode, self.set_zone, self.set_names, self.set_variables, self.insert, self.insert_and_read, self.transaction,
                          self.rows, self.counts, self.warns, self.reset, self.fails, self.is_itself, self.is_itself])()
 
 
@@ -162,14 +177,15 @@ def state_stays_where_it_is(box):
     """What no value stands for keeps its connection: the others share what is left, and who can't get one is told why."""
     keepers = [box.connect(database='one') for _ in range(CONNECTIONS - 1)]
     for number, keeper in enumerate(keepers):
-        keeper.query(f'SET @mine = {number}')
+        keeper.query(f"SELECT GET_LOCK('mine_{number}', 0)")
     others = [box.connect(database='one') for _ in range(6)]
     for number, other in enumerate(others):
         other.query(f'INSERT INTO t (n) VALUES ({number})')
     for number, keeper in enumerate(keepers):
-        if keeper.query('SELECT @mine').rows != [(str(number),)]:
-            return f'@mine of session {number} is {keeper.query("SELECT @mine").rows}'
-    others[0].query('SET @mine = 99')  # the last one
+        if keeper.query(f"SELECT RELEASE_LOCK('mine_{number}')").rows != [('1',)]:
+            return f'session {number} does not have its lock'
+        keeper.query(f"SELECT GET_LOCK('mine_{number}', 0)")
+    others[0].query("SELECT GET_LOCK('last', 0)")  # on the last connection
     try:
         others[1].query('INSERT INTO t (n) VALUES (1)')
         return 'there was a fifth connection'

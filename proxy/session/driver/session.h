@@ -17,6 +17,7 @@
 #include "proxy/session/flows/session_defaults.h"
 #include "proxy/session/flows/side_effects.h"
 #include "proxy/session/flows/upload.h"
+#include "proxy/session/flows/user_variables.h"
 
 namespace wye::session {
 
@@ -227,6 +228,8 @@ class Session final : public net::StreamOwner,
   void send_next_transaction(pool::Backend& backend);
   void send_begin(pool::Backend& backend);
   void note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool ahead);
+  void note_user_variables();
+  void send_user_variables(pool::Backend& backend);
   // session_digest.cc
   sql::Facts classified(std::string_view text, ReadAs& as) const;
   void correct(sql::Facts& facts, std::uint64_t digest) const;
@@ -241,6 +244,7 @@ class Session final : public net::StreamOwner,
   void recall(topology::ServerId from, Recalling::Then then, bool give_away);
   void numbers_are(const RowCollector::Rows* rows);
   void conditions_are(const RowCollector::Rows* rows);
+  void user_values_are(const RowCollector::Rows* rows);
   void recalled(bool good);
   void recall_over();
   void recall_lost(topology::ServerId from);
@@ -313,6 +317,7 @@ class Session final : public net::StreamOwner,
   SessionDefaults defaults_;
   PreparedStatements prepared_;
   PreviousValues previous_;
+  UserVariables user_variables_;
   std::optional<topology::ServerId> transaction_server_, last_read_;
   std::uint32_t turn_;  // which replica it reads from first
   routing::SessionPosition position_;
@@ -383,6 +388,7 @@ class Session final : public net::StreamOwner,
   RowCollector values_{[this](const auto* rows) { values_are(rows); }};
   RowCollector trackers_{[this](const auto* rows) { trackers_are(rows); }};
   RowCollector numbers_{[this](const auto* rows) { numbers_are(rows); }};
+  RowCollector user_values_{[this](const auto* rows) { user_values_are(rows); }};
   RowCollector conditions_{[this](const auto* rows) { conditions_are(rows); }};
   RowCollector cleared_{[this](const auto* rows) { recalled(rows != nullptr); }};
 };

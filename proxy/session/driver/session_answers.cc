@@ -189,7 +189,10 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   // Under the client's trackers nothing is named.
   const bool may_write = facts_.kind != sql::Kind::read && facts_.kind != sql::Kind::set;
   if (primary && facts_.has(sql::fx_session_track) && may_write) unreported_ = true;
+  const auto before = session_.pinned();
   session_.apply(ok, command_[4] == com_query || command_[4] == com_stmt_execute ? &facts_ : nullptr, primary);
+  count_pin(before);
+  primary_state_ = primary_state_ || session_.pinned() != Pin::none;
   auto* backend = held(server_);
   if (backend == nullptr) return;
   session_.adopt(backend->state());

@@ -222,6 +222,7 @@ void Session::note_statement() {
   const auto before = session_.pinned();
   know_defaults();
   session_.before(facts_);
+  note_user_variables();
   side_effects_ = {sets_globals(facts_),
                    may_change_accounts(facts_, statement_ != nullptr ? statement_->text : command_text())};
   count_pin(before);
@@ -353,6 +354,7 @@ void Session::forget_state() {
   transaction_beside_ = transaction_untouched_ = values_unknown_ = false;
   transaction_server_ = last_read_ = std::nullopt;
   previous_.reset();
+  user_variables_.reset();
 }
 
 void Session::init_db() {

@@ -72,7 +72,8 @@ void Session::hand_over_what_others_need() {
 bool Session::gives_reluctantly(topology::ServerId from) const { return previous_.has_conditions(from); }
 
 bool Session::must_recall(topology::ServerId from) {
-  return previous_.lives_on(from, is_primary(from)) || held(from)->state().conditions;
+  const bool primary = is_primary(from);
+  return previous_.lives_on(from, primary) || held(from)->state().conditions || (primary && user_variables_.unknown());
 }
 
 /// Asks the connection for what only it knows.
@@ -84,7 +85,8 @@ void Session::recall(topology::ServerId from, Recalling::Then then, bool give_aw
   const bool conditions = previous_.has_conditions(from);
   const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
   const bool clear = give_away && (backend.state().conditions || (mysql && previous_.numbers_warn(from)));
-  recalls_left_ = 1 + (conditions ? 1 : 0) + (clear ? 1 : 0);
+  const bool variables = give_away && is_primary(from) && user_variables_.unknown();
+  recalls_left_ = 1 + (conditions ? 1 : 0) + (clear ? 1 : 0) + (variables ? 1 : 0);
   const auto ask = [&](std::string_view sql, RowCollector& to) {
     backend.submit(to, protocol::Expect::query, backend.command(com_query, sql));
   };
@@ -92,6 +94,7 @@ void Session::recall(topology::ServerId from, Recalling::Then then, bool give_aw
   if (conditions && mysql) ask(PreviousValues::conditions, conditions_);
   ask(previous_.numbers(from), numbers_);
   if (conditions && !mysql) ask(PreviousValues::conditions, conditions_);
+  if (variables) ask(user_variables_.question(), user_values_);
   if (mysql && previous_.numbers_warn(from)) backend.state().conditions = true;
   if (clear) ask(PreviousValues::clear, cleared_);
 }
@@ -158,7 +161,7 @@ void Session::give_up_recall() {
   const auto from = std::get<Recalling>(state_).from;
   if (auto* backend = held(from); backend != nullptr) {
     held_.erase(std::find(held_.begin(), held_.end(), backend));
-    for (const RowCollector* sink : {&numbers_, &conditions_, &cleared_}) backend->orphan(*sink);
+    for (const RowCollector* sink : {&numbers_, &conditions_, &user_values_, &cleared_}) backend->orphan(*sink);
     context_.pool.discard(*backend);
   }
   recall_lost(from);
@@ -178,7 +181,8 @@ void Session::give_away(topology::ServerId from) {
   held_.erase(std::find(held_.begin(), held_.end(), backend));
   previous_.given_away(from);
   context_.metrics.hand_overs.add();
-  const bool as_it_is = backend->key() == backend_key(from);  // or a reset has taken away what its login had set
+  // User variables are set here, or the client's reset has taken away what the login set.
+  const bool as_it_is = !backend->state().user_variables && backend->key() == backend_key(from);
   context_.pool.release(*backend, as_it_is);
 }
 

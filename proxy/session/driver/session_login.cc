@@ -313,6 +313,7 @@ void Session::logged_in(pool::Backend& backend) {
     session_.reset();
     last_read_ = transaction_server_ = std::nullopt;
     previous_.reset();
+    user_variables_.reset();
     primary_state_ = broken_transaction_ = reads_own_state_ = false;
     transaction_beside_ = transaction_untouched_ = values_unknown_ = false;
     refused_changes_ = 0;

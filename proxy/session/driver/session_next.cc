@@ -2,7 +2,8 @@
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
 
-// What SET TRANSACTION said of the next transaction goes ahead of what begins it, wherever that is (routing.md 4).
+// What goes ahead of a statement by value beside the session's settings: what SET TRANSACTION said of the next
+// transaction, and user variables (routing.md 4).
 namespace wye::session {
 
 void Session::send_next_transaction(pool::Backend& backend) {
@@ -52,6 +53,31 @@ void Session::note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool
     there.next_transaction = pending_characteristics(item.value);
     if (ahead) session_.next_reported(item.value);
   });
+}
+
+void Session::note_user_variables() {
+  if (!facts_.has(sql::fx_user_variable)) return;
+  const bool whole = statement_ != nullptr || whole_;
+  const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
+  if (!whole || !user_variables_.named(text, dialect(), facts_)) session_.keep(Keep::user_variable);
+}
+
+/// To a connection to the primary on which they are not.
+void Session::send_user_variables(pool::Backend& backend) {
+  auto& there = backend.state();
+  if (backend.key().to_replica || !user_variables_.any() || there.user_variables) return;
+  there.user_variables = true;
+  const std::string sql = user_variables_.restore();
+  if (sql.empty()) return;
+  ++ahead_left_;
+  backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
+}
+
+void Session::user_values_are(const RowCollector::Rows* rows) {
+  if (!std::holds_alternative<Recalling>(state_)) return;
+  const bool known = rows != nullptr && user_variables_.answered(user_values_.frames(), user_values_.definitions());
+  if (!known) session_.keep(Keep::user_variable);
+  recalled(known);
 }
 
 }  // namespace wye::session

@@ -149,6 +149,7 @@ void Session::send_state(pool::Backend& backend, const std::string& schema) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
   }
+  send_user_variables(backend);
   send_next_transaction(backend);
 }
 

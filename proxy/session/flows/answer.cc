@@ -57,7 +57,8 @@ bool lists(std::string_view list, std::string_view variable) {
   return false;
 }
 
-bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own, bool tells_next) {
+bool wanted(const protocol::TrackerItem& item, const Encoding& x) {
+  const OwnTrackers* const own = x.own;
   using protocol::TrackerType;
   switch (item.type) {
     case TrackerType::system_variable: {
@@ -68,12 +69,14 @@ bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own, bool tell
       return is_on(own_setting(own, "session_track_schema").value_or("1"));
     case TrackerType::state_change:
       return is_on(own_setting(own, "session_track_state_change").value_or("0"));
-    // Where wye has not switched them on, the server's default stands, as the client would see it.
+    // MySQL 9.7.4 tells the state of transactions when that is OFF as well (tried). Where wye has not switched the
+    // trackers on, the server's default stands, as the client would see it.
     case TrackerType::transaction_state:
     case TrackerType::transaction_characteristics: {
       const auto info = own_setting(own, "session_track_transaction_info");
-      if (!info) return !tells_next;
-      return *info == "CHARACTERISTICS" || (*info == "STATE" && item.type == TrackerType::transaction_state);
+      if (!info && !x.tells_next) return true;
+      if (item.type == TrackerType::transaction_characteristics) return info == "CHARACTERISTICS";
+      return !x.mariadb || (info && *info != "OFF");
     }
     default:
       return false;
@@ -82,9 +85,9 @@ bool wanted(const protocol::TrackerItem& item, const OwnTrackers* own, bool tell
 
 }  // namespace
 
-void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own, bool tells_next) {
+void filter_trackers(ByteView block, Bytes& to, const Encoding& encoding) {
   protocol::for_each_tracker(block, [&](const protocol::TrackerItem& item) {
-    if (wanted(item, own, tells_next)) put_item(to, item);
+    if (wanted(item, encoding)) put_item(to, item);
   });
 }
 
@@ -93,7 +96,7 @@ bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
   const bool kept = part == Part::ok_of_result && !encoding.client_deprecate_eof;
   if (!kept && (part != Part::ok || pending.empty())) return false;
   Bytes fresh, both;
-  filter_trackers(ok.session_state, fresh, encoding.own, encoding.tells_next);
+  filter_trackers(ok.session_state, fresh, encoding);
   if (!kept && encoding.mariadb && fresh.empty()) return false;
   protocol::for_each_tracker(pending, [&](const protocol::TrackerItem& old) {
     bool again = false;
@@ -113,7 +116,7 @@ bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
 bool keep_schema(const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
   if (!encoding.client_session_track || !encoding.mariadb || encoding.as_is) return false;
   Bytes told;
-  filter_trackers(ok.session_state, told, encoding.own, encoding.tells_next);
+  filter_trackers(ok.session_state, told, encoding);
   bool only_schema = !told.empty();
   protocol::for_each_tracker(told, [&](const protocol::TrackerItem& item) {
     only_schema = only_schema && item.type == protocol::TrackerType::schema;
@@ -169,7 +172,7 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   const bool as_it_came = (ok->session_state.empty() || x_.as_is) && !std::exchange(changed_, false);
   if (as_it_came && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
-  if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_.own, x_.tells_next);
+  if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_);
   protocol::OkInfo changed = *ok;
   changed.session_state = trackers;
   if (trackers.empty())

@@ -17,8 +17,8 @@ using OwnTrackers = std::map<std::string, std::string, std::less<>>;
 struct Encoding {
   bool client_deprecate_eof = false, client_session_track = false, server_deprecate_eof = false;
   const OwnTrackers* own = nullptr;
-  bool mariadb = false;  // it tells later what an answer could not tell, but only along with something else
-  bool as_is = false;    // the server's trackers are the client's own
+  bool mariadb = false;     // it tells later what an answer could not tell, but only along with something else
+  bool as_is = false;       // the server's trackers are the client's own
   bool tells_next = false;  // wye has switched the trackers of transactions on
 };
 
@@ -52,8 +52,7 @@ class Answer {
 
 /// The tracker items that a client with CLIENT_SESSION_TRACK sees by its own settings, else by the server's default
 /// (schema and the five variables of session_track_system_variables); all others are wye's own.
-/// `tells_next`: of transactions as well, whatever the server's default.
-void filter_trackers(ByteView block, Bytes& to, const OwnTrackers* own = nullptr, bool tells_next = false);
+void filter_trackers(ByteView block, Bytes& to, const Encoding& encoding = {});
 
 /// A server tells a client without DEPRECATE_EOF of what changed under a result by the next OK. wye hears it with the
 /// result: `pending` keeps it. True: it has joined this OK, which has a view of it.

@@ -47,13 +47,12 @@ void SessionState::before(const sql::Facts& facts) {
   if (facts.has(Effect::fx_temporary_table)) pin(Pin::temporary_table);
   if (facts.has(Effect::fx_lock_tables)) pin(Pin::lock_tables);
   if (facts.has(Effect::fx_xa)) pin(Pin::xa);
-  if (facts.has(Effect::fx_handler)) pin(Pin::handler);
+  if (facts.has(Effect::fx_handler) && facts.several) pin(Pin::handler);  // else apply(): it may fail
   if (facts.has(Effect::fx_sticky_setting)) {
     pin(Pin::sticky_setting);
     sticky_ = true;
   }
   uses_next_ = facts.kind != sql::Kind::read || facts.has(Effect::fx_mentions_table);
-  if (facts.has(Effect::fx_user_variable)) keep(Keep::user_variable);
   if (facts.has(Effect::fx_user_lock)) keep(Keep::user_lock);
   if (facts.has(Effect::fx_text_prepare)) keep(Keep::text_prepare);
   if (facts.kind == sql::Kind::call || facts.has(Effect::fx_stored_function)) keep(Keep::routine);
@@ -204,9 +203,9 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   const bool had_next = next_unknown_;
   apply_status(ok.status, from_primary || (facts != nullptr && facts->has(sql::Effect::fx_autocommit)));
   // SET and USE begin no transaction, so they do not use up what SET TRANSACTION said of the next one.
-  if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use))
-    next_unknown_ = had_next;
+  if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use)) next_unknown_ = had_next;
   if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables) && pin_ == Pin::lock_tables) pin_ = Pin::none;
+  if (facts != nullptr && facts->has(sql::Effect::fx_handler)) pin(Pin::handler);
   bool named = false, state_changed = false;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     switch (item.type) {
@@ -484,8 +483,7 @@ void SessionState::fill(routing::SessionView& view) const {
     return it == variables_.end() ? std::string_view{} : std::string_view{it->second};
   };
   view.next_transaction = !view.in_transaction && !next_.pending().empty();
-  view.serializable =
-      next_.serializable().value_or(find("transaction_isolation", "tx_isolation") == "SERIALIZABLE");
+  view.serializable = next_.serializable().value_or(find("transaction_isolation", "tx_isolation") == "SERIALIZABLE");
   view.session_read_only = next_.read_only().value_or(on(find("transaction_read_only", "tx_read_only")));
 }
 

@@ -30,9 +30,10 @@ struct PreparedThere {
 struct ConnectionState {
   /// What LAST_INSERT_ID() says here; absent: whatever the statements of the session that has it have made it.
   std::optional<std::string> insert_id{"0"};
-  bool conditions = false;  // a statement left warnings or an error here
+  bool conditions = false;       // a statement left warnings or an error here
   std::string next_transaction;  // NextTransaction::pending() of this connection
   bool tells_next = false;       // wye has switched its tracker on
+  bool user_variables = false;   // the session's are set here, and must be reset for another one
   std::string schema;
   std::uint64_t schema_use = 0;                               // which USE of the session; 0: the login's
   Variables variables;                                        // what was set here
@@ -42,7 +43,7 @@ struct ConnectionState {
   std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
   void forget_session() {
     insert_id.emplace(1, '0');
-    conditions = tells_next = false;
+    conditions = tells_next = user_variables = false;
     next_transaction.clear();
     schema_use = UINT64_MAX;
     variables.clear();
@@ -138,6 +139,9 @@ class SessionState {
   /// A connection that another session has left as it is: difference() can make it this one's.
   bool fits(const ConnectionState& connection) const;
 
+  void keep(Keep why) {
+    if (keep_ == Keep::none) keep_ = why;
+  }
   void pin(Pin why) {
     if (pin_ == Pin::none) pin_ = why;
   }
@@ -179,9 +183,6 @@ class SessionState {
   void note_names(const protocol::OkInfo& ok, const sql::Facts* facts);
   std::string names() const;
   void note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
-  void keep(Keep why) {
-    if (keep_ == Keep::none) keep_ = why;
-  }
   Variables variables_;
   Variables trackers_;  // session_track_*, where the client has set them
   std::uint64_t version_;
@@ -192,7 +193,8 @@ class SessionState {
   NextTransaction next_;
   bool next_said_ = false;  // by the statement that runs
   bool next_told_ = false;
-  bool next_unknown_ = false;  // only the primary's connection knows what SET TRANSACTION said, or whether it is used up
+  bool next_unknown_ =
+      false;             // only the primary's connection knows what SET TRANSACTION said, or whether it is used up
   bool sticky_ = false;  // there was a setting that can't be repeated elsewhere: maybe the role
   bool tracker_change_ = false;
   // The last SET NAMES, or SET CHARACTER SET: the collation of results' metadata, which no variable shows.

@@ -267,11 +267,15 @@ TEST_CASE("trackers of transactions, which wye has switched on, are the client's
     protocol::put_u8(block, type);
     protocol::put_lenenc_bytes(block, data);
   }
-  const auto seen = [&](const char* own, bool tells_next) {
+  const auto seen = [&](const char* own, bool tells_next, bool mariadb = true) {
     OwnTrackers set;
+    Encoding encoding;
+    encoding.own = &set;
+    encoding.mariadb = mariadb;
+    encoding.tells_next = tells_next;
     if (own != nullptr) set.emplace("session_track_transaction_info", own);
     Bytes filtered;
-    filter_trackers(block, filtered, &set, tells_next);
+    filter_trackers(block, filtered, encoding);
     std::string types;
     protocol::for_each_tracker(
         filtered, [&](const protocol::TrackerItem& i) { types += std::to_string(static_cast<int>(i.type)); });
@@ -282,12 +286,17 @@ TEST_CASE("trackers of transactions, which wye has switched on, are the client's
   CHECK(seen("OFF", true).empty());
   CHECK(seen("STATE", true) == "5");
   CHECK(seen("CHARACTERISTICS", true) == "45");
+  CHECK(seen(nullptr, false, false) == "45");
+  CHECK(seen(nullptr, true, false) == "5");
+  CHECK(seen("OFF", true, false) == "5");
 }
 
 TEST_CASE("trackers: what the client has set of its own decides") {
   const auto seen = [](const OwnTrackers& own) {
     Bytes filtered;
-    filter_trackers(trackers(false), filtered, &own);
+    Encoding encoding;
+    encoding.own = &own;
+    filter_trackers(trackers(false), filtered, encoding);
     std::string words;
     protocol::for_each_tracker(filtered, [&](const protocol::TrackerItem& i) {
       words += std::to_string(static_cast<int>(i.type)) + std::string(i.name) + "=" + std::string(i.value) + " ";

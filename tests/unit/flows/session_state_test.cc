@@ -312,17 +312,33 @@ TEST_CASE("what no tracker reports pins, with its reason; the first one stays") 
        std::vector<std::pair<sql::Effect, Pin>>{{sql::fx_temporary_table, Pin::temporary_table},
                                                 {sql::fx_lock_tables, Pin::lock_tables},
                                                 {sql::fx_xa, Pin::xa},
-                                                {sql::fx_handler, Pin::handler},
                                                 {sql::fx_sticky_setting, Pin::sticky_setting}}) {
     SessionState s;
     s.before(facts(effect));
     CHECK(s.pinned() == why);
     CHECK(view(s).pinned);
-    s.before(facts(effect == sql::fx_xa ? sql::fx_handler : sql::fx_xa));
+    s.before(facts(effect == sql::fx_xa ? sql::fx_lock_tables : sql::fx_xa));
     CHECK(s.pinned() == why);
     s.reset();
     CHECK(s.pinned() == Pin::none);
   }
+}
+
+TEST_CASE("HANDLER pins once it has succeeded") {
+  const auto handler = facts(sql::fx_handler);
+  SessionState s;
+  s.before(handler);
+  s.after_error(&handler);
+  CHECK(s.pinned() == Pin::none);
+  s.before(handler);
+  s.apply(Ok().info, &handler, true);
+  CHECK(s.pinned() == Pin::handler);
+  // One of several may have succeeded before another failed.
+  auto several = handler;
+  several.several = true;
+  SessionState other;
+  other.before(several);
+  CHECK(other.pinned() == Pin::handler);
 }
 
 TEST_CASE("UNLOCK TABLES takes away the pin of LOCK TABLES and no other") {
