@@ -56,7 +56,11 @@ std::optional<bool> NextTransaction::serializable() const {
 }
 
 std::string NextTransaction::for_replica() const {
-  return pending_.substr(0, read_only() == false ? pending_.find(", READ WRITE") : std::string::npos);
+  constexpr std::string_view read_write = "READ WRITE";
+  std::string out = pending_;
+  if (out.ends_with(read_write)) out.resize(out.size() - read_write.size());
+  if (out.ends_with(", ")) out.resize(out.size() - 2);
+  return out;
 }
 
 }  // namespace wye::session
