@@ -47,6 +47,11 @@ void Session::send_begin(pool::Backend& backend) {
 
 void Session::note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool ahead) {
   auto& there = backend.state();
+  std::string_view state;
+  protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
+    if (item.type == protocol::TrackerType::transaction_state) state = item.value;
+  });
+  if (!ahead) session_.next_answered(state);
   if (!there.tells_next || ok.session_state.empty() || (ahead && !session_.next_unknown())) return;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     if (item.type != protocol::TrackerType::transaction_characteristics) return;

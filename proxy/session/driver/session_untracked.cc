@@ -82,7 +82,8 @@ Encoding Session::encoding(pool::Backend& backend) const {
           &session_.trackers(),
           context_.topology->flavour == topology::Flavour::mariadb,
           shows_own_trackers(backend),
-          backend.state().tells_next};
+          backend.state().tells_next,
+          &session_.next()};
 }
 
 /// A statement that runs no routine and uses no schema. Only of interest to clients that track it on MariaDB.

@@ -69,14 +69,17 @@ bool wanted(const protocol::TrackerItem& item, const Encoding& x) {
       return is_on(own_setting(own, "session_track_schema").value_or("1"));
     case TrackerType::state_change:
       return is_on(own_setting(own, "session_track_state_change").value_or("0"));
-    // MySQL 9.7.4 tells the state of transactions when that is OFF as well (tried). Where wye has not switched the
-    // trackers on, the server's default stands, as the client would see it.
+    // Where wye has not switched the trackers on, the server's default stands, as the client would see it. MySQL 9.7.4
+    // tells of BEGIN and the end of its transaction when that is OFF as well (tried); not of a BEGIN inside of it, which
+    // the primary can't know when the transaction before was on a replica.
     case TrackerType::transaction_state:
     case TrackerType::transaction_characteristics: {
       const auto info = own_setting(own, "session_track_transaction_info");
-      if (!info && !x.tells_next) return true;
-      if (item.type == TrackerType::transaction_characteristics) return info == "CHARACTERISTICS";
-      return !x.mariadb || (info && *info != "OFF");
+      const bool state = item.type == TrackerType::transaction_state;
+      if (!info && !x.tells_next && !(state && !x.mariadb && item.value == "T_______")) return true;
+      if (!state) return info == "CHARACTERISTICS";
+      if (info && *info != "OFF") return true;
+      return !x.mariadb && (x.next == nullptr || x.next->begun_or_ended());
     }
     default:
       return false;

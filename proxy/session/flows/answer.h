@@ -4,6 +4,7 @@
 #include <string>
 
 #include "proxy/protocol/response_tracker.h"
+#include "proxy/session/flows/next_transaction.h"
 
 namespace wye::session {
 
@@ -20,6 +21,7 @@ struct Encoding {
   bool mariadb = false;     // it tells later what an answer could not tell, but only along with something else
   bool as_is = false;       // the server's trackers are the client's own
   bool tells_next = false;  // wye has switched the trackers of transactions on
+  const NextTransaction* next = nullptr;
 };
 
 /// Turns the answer of a server into the answer that the client negotiated. Pure; writes frames with the client's

@@ -44,6 +44,12 @@ void NextTransaction::reported(std::string_view characteristics) {
   });
 }
 
+void NextTransaction::answered(std::string_view state) {
+  const bool begun = state.empty() ? begun_ : state.starts_with('T');
+  begun_or_ended_ = begun != begun_;
+  begun_ = begun;
+}
+
 std::optional<bool> NextTransaction::read_only() const {
   if (pending_.ends_with("READ ONLY")) return true;
   if (pending_.ends_with("READ WRITE")) return false;

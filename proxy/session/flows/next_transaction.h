@@ -5,13 +5,21 @@
 
 namespace wye::session {
 
-/// What SET TRANSACTION said of the next transaction, by value, as the servers' tracker of a transaction's
-/// characteristics reports it. Pure.
+/// What SET TRANSACTION said of the next transaction, by value, and whether the one that runs was begun by a statement:
+/// as the servers' trackers of transactions report it. Pure.
 class NextTransaction {
  public:
   /// An answer's tracker. Empty: nothing is pending, and no transaction with characteristics runs.
   void reported(std::string_view characteristics);
-  void forget() { *this = {}; }
+  /// An OK of the client's statement. `state`: its tracker of the transaction's state, "T_R_____"; empty: not told.
+  void answered(std::string_view state);
+  /// By the last OK a transaction of BEGIN began or ended: all that MySQL tells of the state unless asked for more.
+  bool begun_or_ended() const { return begun_or_ended_; }
+  /// What is pending is gone, and the transaction; the client has not been told so.
+  void lost() {
+    pending_.clear();
+    level_.clear();
+  }
 
   /// "ISOLATION LEVEL READ COMMITTED, READ ONLY"; empty: none. Also while a transaction runs that began by itself
   /// (autocommit=0) and used them up: the servers take them back when it ends.
@@ -25,6 +33,7 @@ class NextTransaction {
 
  private:
   std::string pending_, level_;
+  bool begun_ = false, begun_or_ended_ = false;
 };
 
 /// "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET TRANSACTION READ ONLY;" as NextTransaction::pending().

@@ -278,7 +278,7 @@ void SessionState::reset(bool same_user) {
   sticky_ = sticky_ && same_user;
   pin_ = sticky_ ? Pin::sticky_setting : Pin::none;
   next_unknown_ = tracker_change_ = by_charset_ = false;
-  next_.forget();
+  next_ = {};
   names_charset_.clear();
   schema_forgotten_ = same_user;
   keep_ = Keep::none;

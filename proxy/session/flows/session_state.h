@@ -123,7 +123,7 @@ class SessionState {
   void transaction_lost() {
     status_ = static_cast<std::uint16_t>(
         status_ & ~(protocol::status::in_transaction | protocol::status::in_transaction_readonly));
-    next_.forget();
+    next_.lost();
   }
   /// The rights on a schema are looked up by USE and kept: a connection must see each USE of the session, also of the
   /// schema that it has, and one at least of each session. Then the caller calls use().
@@ -167,6 +167,7 @@ class SessionState {
   const NextTransaction& next() const { return next_; }
   /// The statement runs on a connection that says what is pending.
   void next_is_told(bool told) { next_told_ = told; }
+  void next_answered(std::string_view state) { next_.answered(state); }
   /// It has said so, outside an answer to the client.
   void next_reported(std::string_view characteristics) {
     next_.reported(characteristics);

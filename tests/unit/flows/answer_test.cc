@@ -272,7 +272,10 @@ TEST_CASE("trackers of transactions, which wye has switched on, are the client's
     Encoding encoding;
     encoding.own = &set;
     encoding.mariadb = mariadb;
+    NextTransaction next;
+    next.answered("T_______");
     encoding.tells_next = tells_next;
+    encoding.next = &next;
     if (own != nullptr) set.emplace("session_track_transaction_info", own);
     Bytes filtered;
     filter_trackers(block, filtered, encoding);
@@ -289,6 +292,38 @@ TEST_CASE("trackers of transactions, which wye has switched on, are the client's
   CHECK(seen(nullptr, false, false) == "45");
   CHECK(seen(nullptr, true, false) == "5");
   CHECK(seen("OFF", true, false) == "5");
+}
+
+TEST_CASE("MySQL tells of the state of transactions what it tells without wye's trackers") {
+  struct Row {
+    const char* state;  // what the connection tells; empty: nothing
+    bool told;
+  };
+  NextTransaction next;
+  Encoding encoding;
+  encoding.tells_next = true;
+  encoding.next = &next;
+  for (const auto& row : std::initializer_list<Row>{{"T_______", true},   // BEGIN
+                                                    {"T_R__sS_", false},  // SAVEPOINT, which tells of reads before it
+                                                    {"", false},
+                                                    {"T_R_WsS_", false},
+                                                    {"T_______", false},  // COMMIT AND CHAIN
+                                                    {"________", true},   // COMMIT
+                                                    {"_______L", false},  // LOCK TABLES
+                                                    {"________", false},
+                                                    {"I_R_____", false},  // autocommit=0
+                                                    {"________", false},
+                                                    {"T_R_____", true},  // WITH CONSISTENT SNAPSHOT
+                                                    {"________", true}}) {
+    INFO(row.state);
+    next.answered(row.state);
+    Bytes block, data, filtered;
+    protocol::put_lenenc_string(data, row.state);
+    protocol::put_u8(block, 5);
+    protocol::put_lenenc_bytes(block, data);
+    if (*row.state != 0) filter_trackers(block, filtered, encoding);
+    CHECK(!filtered.empty() == row.told);
+  }
 }
 
 TEST_CASE("trackers: what the client has set of its own decides") {
