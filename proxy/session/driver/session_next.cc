@@ -24,6 +24,9 @@ void Session::send_next_transaction(pool::Backend& backend) {
                        facts_.kind == sql::Kind::call || !wanted.empty();
   if (could_tell && may_set && !there.tells_next) {
     ahead("SET @@session.session_track_transaction_info='CHARACTERISTICS'");
+    // MySQL 9.7.4: what was READ ONLY before has left a trace in the tracker, which would hide the next one (tried).
+    const bool nothing_pends = there.next_transaction.empty() && !session_.next_unknown();
+    if (context_.topology->flavour == topology::Flavour::mysql && nothing_pends) ahead("COMMIT");
     there.tells_next = true;
   }
   if (could_tell && there.next_transaction != wanted) {
