@@ -70,8 +70,8 @@ bool wanted(const protocol::TrackerItem& item, const Encoding& x) {
     case TrackerType::state_change:
       return is_on(own_setting(own, "session_track_state_change").value_or("0"));
     // Where wye has not switched the trackers on, the server's default stands, as the client would see it. MySQL 9.7.4
-    // tells of BEGIN and the end of its transaction when that is OFF as well (tried); not of a BEGIN inside of it, which
-    // the primary can't know when the transaction before was on a replica.
+    // tells of BEGIN and the end of its transaction when that is OFF as well (tried); not of a BEGIN inside of it,
+    // which the primary can't know when the transaction before was on a replica.
     case TrackerType::transaction_state:
     case TrackerType::transaction_characteristics: {
       const auto info = own_setting(own, "session_track_transaction_info");
