@@ -76,7 +76,7 @@ void Server::accept(int fd) {
       if (*alive) reap(id);
     });
   };
-  const auto session = std::make_shared<Session>(loop_, context_, limits_, fd, Caller{id, peer.uid, {}, {}}, gone);
+  const auto session = std::make_shared<Session>(loop_, context_, limits_, fd, Caller{id, peer.uid, {}, {}, {}}, gone);
   sessions_.emplace(id, session);
   session->start();
 }

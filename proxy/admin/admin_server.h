@@ -18,6 +18,7 @@
 #include "proxy/protocol/result_set.h"
 #include "proxy/routing/rules.h"
 #include "replication/manager/operator.h"
+#include "replication/manager/verifier.h"
 #include "replication/topology/topology.h"
 
 namespace wye::admin {
@@ -48,6 +49,10 @@ struct Context {
   std::function<base::Status(manager::SetUpRequest request, std::function<void(manager::SetUpAnswer)> done)> set_up;
   std::function<manager::Report()> operation;  // that runs, or the last
   std::function<std::vector<plan::Trouble>()> problems;
+  /// Compares replicas with the primary; likewise. It ends early when nobody waits for it any more.
+  std::function<base::Status(manager::VerifyRequest request, std::function<void(manager::VerifyReport)> done)> verify;
+  std::function<manager::VerifyReport()> verification;           // that runs, or the last
+  std::function<bool()> cancel_verify;                           // false: none runs
   const config::Config* config = nullptr;                        // in force; outlives the server
   std::function<std::shared_ptr<const routing::Rules>()> rules;  // null: there are none
   ConfigFile file;

@@ -1,5 +1,7 @@
 #include "proxy/admin/admin_session.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "proxy/base/log.h"
@@ -34,6 +36,7 @@ Session::Session(net::Loop& loop, const Context& context, const Limits& limits, 
       limits_{limits},
       caller_{std::move(caller)},
       gone_{std::move(gone)},
+      fd_{fd},
       stream_{loop, fd, *this},
       deadline_{context.now() + limits.login} {}
 
@@ -56,6 +59,7 @@ void Session::tick() {
     if (now >= deadline_) refuse({1159, "08S01", "no login in time"});
     return;
   }
+  if (waiting_ && has_left()) return close("left before the answer");
   if (waiting_ && now >= deadline_) {
     answer(base::Error{1205, "HY000", "no answer from the workers in time"});
     work();
@@ -67,6 +71,12 @@ void Session::tick() {
   } else if (now - taken_at_ >= limits_.stalled) {
     close("takes no answers");
   }
+}
+
+/// While an answer is waited for, nothing is read, so the end would not be seen either.
+bool Session::has_left() const {
+  char byte = 0;
+  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void Session::close(const char* why) {
@@ -232,6 +242,7 @@ void Session::query(base::ByteView text) {
   waiting_ = true;
   const auto number = ++query_;
   deadline_ = context_.now() + (changes_servers(base::chars_of(text)) ? limits_.change : limits_.answer);
+  caller_.client = weak_from_this();
   run_statement(context_, caller_, base::chars_of(text), [weak = weak_from_this(), number](const Answer& given) {
     const auto self = weak.lock();
     if (!self || !self->waiting_ || self->query_ != number) return;  // too late

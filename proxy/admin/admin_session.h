@@ -33,6 +33,7 @@ class Session final : public net::StreamOwner, public std::enable_shared_from_th
   enum class State : std::uint8_t { greeted, switched, ready, closed };
 
   void work();
+  bool has_left() const;
   bool take_packet();
   void refuse(const base::Error& error);
   // login
@@ -54,6 +55,7 @@ class Session final : public net::StreamOwner, public std::enable_shared_from_th
   const Limits& limits_;
   Caller caller_;
   std::function<void()> gone_;
+  const int fd_;  // the stream owns it
   net::Stream stream_;
   base::Buffer in_;
   State state_ = State::greeted;

@@ -7,6 +7,7 @@
 #include "proxy/admin/config_statements.h"
 #include "proxy/admin/operations.h"
 #include "proxy/admin/tables.h"
+#include "proxy/admin/verify.h"
 #include "proxy/admin/words.h"
 #include "proxy/base/log.h"
 
@@ -163,6 +164,12 @@ constexpr std::array table{
               {},
               "the steps of what changes replication now, or of the last that did",
               show_operation},
+    Statement{"VERIFY", Argument::options, "[<server>[, ...]] [TABLE <schema>.<table>]",
+              "compare replicas with the primary, row by row, while writes go on", verify, true},
+    Statement{"SHOW VERIFY", Argument::none, {}, "how far VERIFY is, or how the last one ended", show_verify},
+    Statement{
+        "SHOW DIFFERENCES", Argument::none, {}, "what VERIFY has found: each row and each object", show_differences},
+    Statement{"STOP VERIFY", Argument::none, {}, "end it", stop_verify},
     Statement{"DRAIN SERVER", Argument::name, "<name>", "take a server out of reads", drain_server},
     Statement{"ENABLE SERVER", Argument::name, "<name>", "take it back", enable_server},
     Statement{

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ struct Caller {
   std::uint32_t connection = 0;
   uid_t uid = 0;
   std::string user, schema;
+  std::weak_ptr<const void> client = {};  // expires when the client is gone; may be asked on any thread
 };
 
 /// text: the rest of the statement as it is; options: likewise, and it may be empty

@@ -50,6 +50,13 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
       mailbox_.post([done, answer = std::move(answer)] { done(answer); });
     });
   };
+  context.verify = [this](manager::VerifyRequest request, std::function<void(manager::VerifyReport)> done) {
+    return manager_.verify(std::move(request), [this, done = std::move(done)](const manager::VerifyReport& report) {
+      mailbox_.post([done, report] { done(report); });
+    });
+  };
+  context.verification = [this] { return manager_.verification(); };
+  context.cancel_verify = [this] { return manager_.cancel_verify(); };
   context.problems = [this] { return manager_.problems(); };
   context.operation = [this] { return manager_.operation(); };
   context.config = &shared_.live.config;

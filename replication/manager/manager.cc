@@ -64,7 +64,8 @@ struct Manager::Impl {
   std::optional<LastKnown> saved;
   std::vector<std::unique_ptr<server::Connection>> connections;  // each used by its own thread; interrupt() by stop()
   std::vector<std::thread> threads;
-  std::unique_ptr<Operator> changes;  // constant after construction
+  std::unique_ptr<Operator> changes;   // constant after construction
+  std::unique_ptr<Verifier> verifier;  // likewise
 
   bool blank();
   void look_closer(std::size_t id, base::TimePoint& next);
@@ -221,9 +222,14 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   impl_->surveys.resize(o.servers.size());
   if (!o.state_dir.empty()) impl_->saved = load_last_known(o.state_dir);
   if (impl_->saved) impl_->memory.flavour = impl_->saved->version.flavour;
+  const auto say = [impl = impl_.get()](bool bad, const std::string& text) {
+    impl->say(bad ? Level::warning : Level::info, text);
+  };
+  auto settings = operator_settings(o, impl_->settings);
+  impl_->verifier = std::make_unique<Verifier>(
+      settings.means, [this] { return latest(); }, say);
   impl_->changes = std::make_unique<Operator>(
-      operator_settings(o, impl_->settings), [impl = impl_.get()] { return impl->blank(); },
-      [impl = impl_.get()](bool bad, const std::string& text) { impl->say(bad ? Level::warning : Level::info, text); });
+      std::move(settings), [impl = impl_.get()] { return impl->blank(); }, say);
   impl_->latest = std::make_shared<const topology::Topology>(
       plan::derive(impl_->settings, impl_->sights, impl_->memory, o.clock()));
 }
@@ -253,6 +259,7 @@ void Manager::stop() {
     impl_->changed.notify_all();
   }
   for (auto& connection : impl_->connections) connection->interrupt();
+  impl_->verifier->stop();
   impl_->changes->stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
@@ -289,6 +296,14 @@ std::vector<plan::Trouble> Manager::problems() const {
   }
   return plan::find_problems(settings, sights, surveys);
 }
+
+base::Status Manager::verify(VerifyRequest request, VerifyDone done) {
+  return impl_->verifier->begin(std::move(request), std::move(done));
+}
+
+bool Manager::cancel_verify() { return impl_->verifier->cancel(); }
+
+VerifyReport Manager::verification() const { return impl_->verifier->report(); }
 
 Report Manager::operation() const { return impl_->changes->report(); }
 

@@ -8,6 +8,7 @@
 
 #include "proxy/base/clock.h"
 #include "replication/manager/operator.h"
+#include "replication/manager/verifier.h"
 #include "replication/server/connection.h"
 #include "replication/topology/topology.h"
 
@@ -73,6 +74,12 @@ class Manager {
   std::vector<plan::Trouble> problems() const;
   /// The operation that runs, or the last one.
   Report operation() const;
+  /// VERIFY; `done` is called once, on another thread. An error: it does not begin, `done` is not called.
+  base::Status verify(VerifyRequest request, VerifyDone done);
+  /// Ends it. False: none is under way.
+  bool cancel_verify();
+  /// The VERIFY that runs, or the last one.
+  VerifyReport verification() const;
   /// What a reload may change: max_lag, and weights and tags of the servers, which stay the same ones.
   void reconfigure(base::milliseconds max_lag, const std::vector<ServerSpec>& servers);
   /// The last topology published; never null after construction.

@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = {
     'proxy/base': -1,
     'proxy/protocol': 0, 'proxy/sql': 0, 'proxy/config': 0, 'replication/topology': 0,
-    'proxy/routing': 1, 'replication/plan': 1,
+    'proxy/routing': 1, 'replication/plan': 1, 'replication/verify': 1,
     'proxy/session/flows': 2, 'proxy/net': 2, 'proxy/metrics': 2, 'replication/server': 2,
     'proxy/pool': 3, 'replication/manager': 3,
     'proxy/session/driver': 4, 'proxy/admin': 4,
     'proxy/worker': 5,
     'proxy/cli': 6, 'proxy': 7,  # 'proxy': main.cc
 }
-PURE = {'proxy/protocol', 'proxy/sql', 'proxy/routing', 'proxy/session/flows', 'replication/topology', 'replication/plan'}
+PURE = {'proxy/protocol', 'proxy/sql', 'proxy/routing', 'proxy/session/flows', 'replication/topology', 'replication/plan', 'replication/verify'}
 ACROSS = {  # what proxy/ may see of replication/ besides topology
     'proxy/admin': {'replication/manager'}, 'proxy/cli': {'replication/manager', 'replication/server'},
     'proxy': {'replication/manager'},
