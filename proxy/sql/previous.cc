@@ -65,6 +65,19 @@ bool counts(std::string_view text, const Dialect& dialect) {
   return same(lexer.next().text, "count");
 }
 
+/// One of them, at least.
+bool one_sets_found_rows(std::string_view text, const Dialect& dialect) {
+  const auto sets = [&](std::string_view one) { return sets_found_rows(one, classify(one, dialect), dialect); };
+  Lexer lexer{text, dialect};
+  const char* begin = text.data();
+  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+    if (!token.is(';')) continue;
+    if (sets({begin, static_cast<std::size_t>(token.text.data() - begin)})) return true;
+    begin = token.text.data() + 1;
+  }
+  return sets({begin, static_cast<std::size_t>(text.data() + text.size() - begin)});
+}
+
 }  // namespace
 
 std::uint8_t previous_use(std::string_view text, const Dialect& dialect) {
@@ -92,6 +105,7 @@ bool shows_without_table(std::string_view text, const Dialect& dialect) {
 }
 
 bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect) {
+  if (facts.several) return one_sets_found_rows(text, dialect);
   switch (facts.kind) {
     case Kind::begin:
     case Kind::commit:
@@ -100,21 +114,20 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
     case Kind::set:
     case Kind::use:
     case Kind::empty:
-      return facts.several || (dialect.mariadb && selects_from(text, dialect));
+      return dialect.mariadb && selects_from(text, dialect);
     case Kind::read:
       // SHOW WARNINGS does not, SHOW COUNT(*) WARNINGS does (tried on MySQL 9.7.4 and MariaDB 10.11.19).
-      if (facts.has(fx_previous_result) && !facts.several && same(facts.verb, "show")) return counts(text, dialect);
+      if (facts.has(fx_previous_result) && same(facts.verb, "show")) return counts(text, dialect);
       if (same(facts.verb, "get")) return false;  // DIAGNOSTICS
-      if (same(facts.verb, "show") && !facts.several)
-        return !shows_without_table(text, dialect) && !shows_created(text, dialect);
-      if (same(facts.verb, "values") && dialect.mariadb) return facts.several;
+      if (same(facts.verb, "show")) return !shows_without_table(text, dialect) && !shows_created(text, dialect);
+      if (same(facts.verb, "values") && dialect.mariadb) return false;
       if (same(facts.verb, "explain") || same(facts.verb, "help") || same(facts.verb, "checksum"))
-        return facts.several || (dialect.mariadb && same(facts.verb, "explain"));
+        return dialect.mariadb && same(facts.verb, "explain");
       return true;
     default:
       break;
   }
-  if (facts.several || facts.has(fx_stored_function)) return true;
+  if (facts.has(fx_stored_function)) return true;
   if (same(facts.verb, "insert") || same(facts.verb, "replace") || same(facts.verb, "create"))
     return selects(text, dialect);
   if (same(facts.verb, "update") && dialect.mariadb && updates_several(text, dialect)) return true;

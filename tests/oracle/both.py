@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 
 import place
-from compare import explain, first_difference
+from compare import explain, first_difference, told_once
 from play import Player
 
 ENDS = 'ROLLBACK', 'UNLOCK TABLES', 'HANDLER h CLOSE', 'DO RELEASE_ALL_LOCKS()'
@@ -54,6 +54,7 @@ def run(slot, script, fresh=False, keep=None, way='through'):
     else:
         release(player)
         player.close()
+    direct, through = told_once(direct, script), told_once(through, script)
     at = first_difference(direct, through, script)
     if at is None:
         return None

@@ -123,7 +123,7 @@ class Session final : public net::StreamOwner,
   void refuse_login(const base::Error& error, metrics::LoginFailure why);
   void login_failed_at_server(const base::Error& error, bool several_plugins);
   void change_user();
-  void go_on_as_before();
+  void go_on_as_before(const base::Error& error);
   // session_commands.cc
   void next_command();
   bool take_command();
@@ -166,6 +166,7 @@ class Session final : public net::StreamOwner,
   void kill_through(std::uint32_t thread_id);
   void kill_answered(bool refused);
   base::Bytes with_client_id(const protocol::ErrInfo& err) const;
+  base::Bytes with_last_warnings(const protocol::EofInfo& eof) const;
   void end_running_statements();
   // session_upload.cc
   void pump_upload();
@@ -180,12 +181,13 @@ class Session final : public net::StreamOwner,
   void run_on_primary(routing::Reason reason);
   void obtain(topology::ServerId server);
   void run_on(pool::Backend& backend);
-  void send_state(pool::Backend& backend, const std::string& schema);
+  void send_state(pool::Backend& backend, const std::string& schema, const ReadUnder* under = nullptr);
   void send_statement(pool::Backend& backend);
   void leave_transaction_elsewhere();
   bool begins_on_primary() const;
   void move_transaction();
   void settle_transaction();
+  void note_lingering();
   void lose_transaction();
   void note_untouched(bool failed);
   void roll_back(topology::ServerId server);
@@ -323,6 +325,7 @@ class Session final : public net::StreamOwner,
   routing::SessionPosition position_;
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
+  bool read_only_lingers_ = false;      // SET autocommit has ended one: the next statement runs on the primary
   bool transaction_beside_ = false;     // and another one, as READ ONLY, on the primary (decision 0008)
   bool primary_state_ = false;          // user variables, locks, ... that no other connection has
   bool reads_own_state_ = false;        // the first of those, which statements read along with tables

@@ -107,7 +107,8 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         ran_.insert_id = std::max(ran_.insert_id, ok.insert_id);
         ran_.warnings = ok.warnings;
         const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
-        if (command_[4] == com_init_db && mysql && ok.warnings != previous_.last_warnings()) {
+        const bool tells_last = command_[4] == com_init_db || command_[4] == com_set_option;
+        if (tells_last && mysql && ok.warnings != previous_.last_warnings()) {
           ok.warnings = static_cast<std::uint16_t>(std::min(previous_.last_warnings(), 0xffffU));
           answer_.changed();
         }
@@ -128,6 +129,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         session_.apply_status(eof->status, is_primary(server_));
         ran_.result_set = true;
         ran_.warnings = eof->warnings;
+        if (command_[4] == com_set_option) payload = renumbered = with_last_warnings(*eof);
       }
       break;
     case Part::prepare_ok:
@@ -201,6 +203,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
 
 void Session::note_error(const protocol::ErrInfo& err) {
   failed_ = true;
+  ran_.error = err.code;
   tally_.no_syntax = err.code == 1064;
   session_.after_error(&facts_);
   const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;

@@ -82,6 +82,16 @@ void Session::send_conditions(pool::Backend& backend) {
   there.conditions = !own.empty();
 }
 
+/// COM_SET_OPTION's answer: MySQL tells in it what the statement before has left, wherever that was.
+base::Bytes Session::with_last_warnings(const protocol::EofInfo& eof) const {
+  protocol::EofInfo told = eof;
+  if (context_.topology->flavour == topology::Flavour::mysql)
+    told.warnings = static_cast<std::uint16_t>(std::min(previous_.last_warnings(), 0xffffU));
+  base::Bytes payload;
+  protocol::write_eof(payload, told);
+  return payload;
+}
+
 /// The packets of SHOW WARNINGS, for a client that asks after the connection is gone.
 PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, const RowCollector::Rows& rows) {
   PreviousValues::Conditions told;

@@ -206,9 +206,19 @@ bool Session::recall_for(topology::ServerId server) {
   }
   if (facts_.why == sql::Why::ddl) return false;
   const bool prepared = command_[4] == com_stmt_execute;
+  auto* there = held(server);
+  const bool prepares = prepared && (there == nullptr || !there->state().prepared.contains(statement_->key));
+  if (prepares) previous_.count_lost(server);
   if (prepared && opens_cursor()) return false;  // a stand-in would be gone before its FETCH
-  const auto text = previous_.substituted(prepared ? std::string_view{statement_->text} : command_text(), dialect(),
-                                          previous_use_, server);
+  const auto substituted = [&] {
+    const std::string_view text = prepared ? std::string_view{statement_->text} : command_text();
+    return previous_.substituted(text, dialect(), previous_use_, server);
+  };
+  auto text = substituted();
+  if (text && prepared && !prepares) {  // that must be prepared, which takes the count away
+    previous_.count_lost(server);
+    text = substituted();
+  }
   previous_use_ = sql::previous_none;
   if (!text) return false;
   if (prepared) {

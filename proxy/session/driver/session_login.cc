@@ -315,7 +315,7 @@ void Session::logged_in(pool::Backend& backend) {
     previous_.reset();
     user_variables_.reset();
     primary_state_ = broken_transaction_ = reads_own_state_ = false;
-    transaction_beside_ = transaction_untouched_ = values_unknown_ = false;
+    transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = false;
     refused_changes_ = 0;
   }
   held_.push_back(&backend);
@@ -345,12 +345,12 @@ void Session::refuse_login(const base::Error& error, metrics::LoginFailure why) 
                               {"error", error.message}});
   answer_sequence_ = static_cast<std::uint8_t>(login.sequence - 1);
   fail(error);
-  if (login.before) return go_on_as_before();
+  if (login.before) return go_on_as_before(error);
   close("login refused");
 }
 
 /// MariaDB resets the session, and leaves it to the user that it had.
-void Session::go_on_as_before() {
+void Session::go_on_as_before(const base::Error& error) {
   auto before = std::move(*std::get<LoggingIn>(state_).before);
   become(Idle{});
   account_ = std::move(before.account);
@@ -359,6 +359,7 @@ void Session::go_on_as_before() {
   session_.collation = before.collation;
   ++refused_changes_;
   forget_state();
+  previous_.failed_here(error);
   const auto primary = context_.topology->primary;
   if (auto* backend = primary ? held(*primary) : nullptr; backend != nullptr) {
     use_before_reset(*backend);

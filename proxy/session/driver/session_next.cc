@@ -54,7 +54,7 @@ void Session::note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     if (item.type == protocol::TrackerType::transaction_state) state = item.value;
   });
-  if (!ahead) session_.next_answered(state);
+  if (!ahead) session_.next_answered(state, facts_);
   if (!there.tells_next || ok.session_state.empty() || (ahead && !session_.next_unknown())) return;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     if (item.type != protocol::TrackerType::transaction_characteristics) return;

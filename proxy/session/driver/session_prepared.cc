@@ -28,6 +28,7 @@ void Session::prepare() {
   statement_ = &prepared_.add(std::string(command_text()));
   statement_->token_column = token_column;
   statement_->schema = session_.schema;
+  statement_->under = session_.reads_under();
   statement_->facts = facts_ = classified(statement_->text, statement_->read_as);
   tally_.as = statement_->read_as;
   if (!take_rule(false)) return prepared_.remove(statement_->id);

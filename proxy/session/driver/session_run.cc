@@ -19,6 +19,7 @@ routing::SessionView Session::view() const {
   view.transaction_untouched = transaction_untouched_ && may_move;
   view.transaction_beside = transaction_beside_;
   view.reads_own_state = reads_own_state_;
+  view.autocommit = view.autocommit && !read_only_lingers_;
   view.last_read = last_read_;
   view.turn = turn_;
   view.last_statement =
@@ -127,24 +128,27 @@ void Session::on_backend_ready(pool::Backend& backend) {
   run_on(backend);
 }
 
-/// What differs between the session and this connection goes ahead, in the same write.
-void Session::send_state(pool::Backend& backend, const std::string& schema) {
+/// What differs between the session and this connection goes ahead, in the same write. `under`: for a statement that is
+/// prepared here, and was read under that; nullptr: for one that runs.
+void Session::send_state(pool::Backend& backend, const std::string& schema, const ReadUnder* under) {
   auto& there = backend.state();
   const bool first = !session_.has_used(there);
   if (session_.must_use(there, schema)) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
   }
-  // After a reset MySQL's @@collation_database is the server's, until the next USE.
-  const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
-  if (mysql && first && session_.schema_forgotten()) backend.reset_before_next();
+  // After a reset @@collation_database is the server's, until the next USE.
+  if (first && session_.schema_forgotten()) backend.reset_before_next();
   session_.used(there, schema.empty() ? there.schema : schema);
   if (const auto& id = previous_.insert_id(); !backend.key().to_replica && id && there.insert_id != id) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "SET last_insert_id=" + *id));
     there.insert_id = id;
   }
-  const std::string sql = session_.differs(there) ? session_.difference(there, defaults_.values()) : std::string{};
+  const bool as_then = under != nullptr && *under != session_.reads_under();
+  const std::string sql = as_then                   ? session_.difference_to(*under, there, defaults_.values())
+                          : session_.differs(there) ? session_.difference(there, defaults_.values())
+                                                    : std::string{};
   if (!sql.empty()) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
@@ -161,7 +165,7 @@ void Session::run_on(pool::Backend& backend) {
   const std::uint8_t command = command_[4];
   const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
   if (by_statement && !backend.state().prepared.contains(statement_->key)) {
-    send_state(backend, statement_->schema);
+    send_state(backend, statement_->schema, &statement_->under);
     return prepare_on(backend, *statement_);
   }
   send_state(backend, session_.schema);
@@ -237,6 +241,7 @@ void Session::finish(bool failed) {
     if (kind == metrics::RouteKind::replica) last_read_ = server_;
     if (statement_ != nullptr) statement_->last = server_;
     settle_transaction();
+    note_lingering();
     if (session_.in_transaction() && !transaction_server_) transaction_server_ = server_;
     if (!session_.in_transaction()) transaction_server_.reset();
     note_untouched(failed);
@@ -266,8 +271,11 @@ void Session::note_previous(bool failed) {
   ran_.server = server_;
   ran_.primary = is_primary(server_);
   ran_.failed = failed;
-  if (command == com_init_db || command == com_field_list)
+  if (command == com_init_db || command == com_field_list) {
     previous_.ran_command(ran_, context_.topology->flavour == topology::Flavour::mariadb);
+    if (auto* backend = held(server_); backend != nullptr && previous_.has_conditions(server_))
+      backend->state().conditions = true;
+  }
   if (!statement) return;
   sql::Dialect words;  // enough to tell INSERT ... SELECT from INSERT ... VALUES
   words.mariadb = context_.topology->flavour == topology::Flavour::mariadb;

@@ -52,12 +52,26 @@ void Session::settle_transaction() {
   const std::uint8_t command = command_[4];
   const bool text = command == com_query || command == com_stmt_execute || command == com_stmt_bulk_execute;
   const auto kind = facts_.kind;
-  const bool plain = kind == sql::Kind::read || kind == sql::Kind::set || kind == sql::Kind::write;
+  const bool plain =
+      kind == sql::Kind::read || kind == sql::Kind::set || kind == sql::Kind::write || kind == sql::Kind::savepoint;
   const bool goes_on = !text || (plain && !facts_.several && !facts_.has(sql::fx_may_commit_unreported));
   if (goes_on && session_.in_transaction()) return;
   roll_back(*transaction_server_);
   transaction_server_.reset();
   transaction_beside_ = false;
+}
+
+/// SET autocommit = 1 ends a READ ONLY transaction, but both servers still hold the next statement to it (tried): it
+/// runs there, so that none after it is.
+void Session::note_lingering() {
+  if (!is_primary(server_)) return;
+  const bool ended = was_in_transaction_ && !session_.in_transaction();
+  const bool quiet = facts_.kind == sql::Kind::set || facts_.kind == sql::Kind::use;
+  if (ended && facts_.has(sql::fx_autocommit)) {
+    read_only_lingers_ = true;
+  } else if (!quiet) {
+    read_only_lingers_ = false;
+  }
 }
 
 /// With the connection to its server, or to one of the two.

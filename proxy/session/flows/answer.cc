@@ -70,20 +70,26 @@ bool wanted(const protocol::TrackerItem& item, const Encoding& x) {
     case TrackerType::state_change:
       return is_on(own_setting(own, "session_track_state_change").value_or("0"));
     // Where wye has not switched the trackers on, the server's default stands, as the client would see it. MySQL 9.7.4
-    // tells of BEGIN and the end of its transaction when that is OFF as well (tried); not of a BEGIN inside of it,
-    // which the primary can't know when the transaction before was on a replica.
+    // tells of BEGIN and the end of its transaction when that is OFF as well (tried): see tells_transaction().
     case TrackerType::transaction_state:
     case TrackerType::transaction_characteristics: {
       const auto info = own_setting(own, "session_track_transaction_info");
       const bool state = item.type == TrackerType::transaction_state;
-      if (!info && !x.tells_next && !(state && !x.mariadb && item.value == "T_______")) return true;
+      const bool usual = item.value == "________" || item.value == "T_______" || item.value == "T_R_____";
+      if (!info && !x.tells_next && !(state && !x.mariadb && usual)) return true;
       if (!state) return info == "CHARACTERISTICS";
-      if (info && *info != "OFF") return true;
-      return !x.mariadb && (x.next == nullptr || x.next->begun_or_ended());
+      return info && *info != "OFF";
     }
     default:
       return false;
   }
+}
+
+/// What MySQL tells of transactions unless the client wants more. The servers can't: a session's transactions may be on
+/// several.
+bool tells_transaction(const Encoding& x) {
+  if (x.mariadb || x.next == nullptr || !x.next->begun_or_ended()) return false;
+  return own_setting(x.own, "session_track_transaction_info").value_or("OFF") == "OFF";
 }
 
 }  // namespace
@@ -92,6 +98,11 @@ void filter_trackers(ByteView block, Bytes& to, const Encoding& encoding) {
   protocol::for_each_tracker(block, [&](const protocol::TrackerItem& item) {
     if (wanted(item, encoding)) put_item(to, item);
   });
+  if (!tells_transaction(encoding)) return;
+  protocol::TrackerItem item;
+  item.type = protocol::TrackerType::transaction_state;
+  item.value = encoding.next->state();
+  put_item(to, item);
 }
 
 bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
@@ -172,14 +183,15 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   }
   // The servers' connections always track; without a tracker block the two encodings of OK differ in the info's length
   // prefix only.
-  const bool as_it_came = (ok->session_state.empty() || x_.as_is) && !std::exchange(changed_, false);
+  const bool another = std::exchange(changed_, false) || (tells_transaction(x_) && !x_.as_is);
+  const bool as_it_came = (ok->session_state.empty() || x_.as_is) && !another;
   if (as_it_came && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
   if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_);
   protocol::OkInfo changed = *ok;
   changed.session_state = trackers;
-  if (trackers.empty())
-    changed.status = static_cast<std::uint16_t>(changed.status & ~protocol::status::session_state_changed);
+  constexpr auto flag = protocol::status::session_state_changed;
+  changed.status = static_cast<std::uint16_t>(trackers.empty() ? changed.status & ~flag : changed.status | flag);
   scratch_.clear();
   protocol::write_ok(scratch_, changed, {part == Part::ok_of_result, x_.client_session_track});
   put(out, sequence, scratch_);

@@ -44,10 +44,22 @@ void NextTransaction::reported(std::string_view characteristics) {
   });
 }
 
-void NextTransaction::answered(std::string_view state) {
-  const bool begun = state.empty() ? begun_ : state.starts_with('T');
+void NextTransaction::answered(std::string_view state, const sql::Facts& facts, bool runs) {
+  const bool begins = facts.kind == sql::Kind::begin;
+  const bool chain = facts.kind == sql::Kind::commit || facts.kind == sql::Kind::rollback;
+  auto begun = begun_;
+  if (state.empty() ? !runs : !state.starts_with('T')) begun = Begun::no;
+  // wye's own BEGIN may have gone ahead on this connection, which tells of it once.
+  const bool another = state.empty() ? runs && (begins || (chain && begun != Begun::no)) : state.starts_with('T');
+  if (another && (begun == Begun::no || begins || chain)) begun = Begun::plain;
+  if (another && begins && facts.has(sql::fx_consistent_snapshot)) begun = Begun::snapshot;
   begun_or_ended_ = begun != begun_;
   begun_ = begun;
+}
+
+std::string_view NextTransaction::state() const {
+  constexpr std::string_view none = "________", plain = "T_______", snapshot = "T_R_____";
+  return begun_ == Begun::no ? none : begun_ == Begun::plain ? plain : snapshot;
 }
 
 std::optional<bool> NextTransaction::read_only() const {

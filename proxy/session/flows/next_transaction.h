@@ -1,7 +1,10 @@
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "proxy/sql/facts.h"
 
 namespace wye::session {
 
@@ -12,9 +15,13 @@ class NextTransaction {
   /// An answer's tracker. Empty: nothing is pending, and no transaction with characteristics runs.
   void reported(std::string_view characteristics);
   /// An OK of the client's statement. `state`: its tracker of the transaction's state, "T_R_____"; empty: not told.
-  void answered(std::string_view state);
-  /// By the last OK a transaction of BEGIN began or ended: all that MySQL tells of the state unless asked for more.
+  /// `runs`: by its status flags a transaction runs.
+  void answered(std::string_view state, const sql::Facts& facts, bool runs);
+  /// By the last OK a transaction of BEGIN began or ended, or the next one is WITH CONSISTENT SNAPSHOT and this one was
+  /// not, or the reverse: all that MySQL tells of the state unless asked for more.
   bool begun_or_ended() const { return begun_or_ended_; }
+  /// How it tells it.
+  std::string_view state() const;
   /// What is pending is gone, and the transaction; the client has not been told so.
   void lost() {
     pending_.clear();
@@ -33,7 +40,8 @@ class NextTransaction {
 
  private:
   std::string pending_, level_;
-  bool begun_ = false, begun_or_ended_ = false;
+  enum class Begun : std::uint8_t { no, plain, snapshot } begun_ = Begun::no;
+  bool begun_or_ended_ = false;
 };
 
 /// "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET TRANSACTION READ ONLY;" as NextTransaction::pending().

@@ -23,7 +23,8 @@ struct PreparedStatement {
   std::uint64_t key = 0;  // unique in the process: a connection that changes sessions can't mistake one for another
   std::string text;
   std::string schema;  // names in the text were resolved in this one
-  sql::Facts facts;    // views into `text`
+  ReadUnder under;
+  sql::Facts facts;  // views into `text`
   ReadAs read_as;
   std::uint16_t parameters = 0, columns = 0;
   Bytes types;                              // as the client last bound them; empty: never

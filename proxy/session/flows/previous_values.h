@@ -34,6 +34,7 @@ class PreviousValues {
     bool result_set = false;
     std::uint64_t affected_rows = 0, insert_id = 0;  // of its OK
     unsigned warnings = 0;
+    std::uint16_t error = 0;  // the code of the error
   };
   /// True: the conditions are this statement's now; false: it has left those of an earlier one.
   bool ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);
@@ -68,12 +69,16 @@ class PreviousValues {
   void ran_command(const Ran& ran, bool mariadb);
   /// wye has answered with an OK of its own.
   void done_here() {
-    row_count_ = "0";
+    row_count_.assign(1, '0');
     row_count_at_.reset();
     conditions_at_.reset();
     stored_.reset();
     own_error_.reset();
     conditions_count_ = errors_count_ = last_warnings_ = 0;
+  }
+  void pinged() {
+    row_count_.assign(1, '0');
+    row_count_at_.reset();
   }
   /// SQL that makes a connection's conditions those of this session: SIGNAL, which fails with that error. Empty: none.
   std::string own_error_sql(bool no_backslash_escapes) const;

@@ -136,11 +136,13 @@ void SessionState::note_collations(const protocol::OkInfo& ok, const sql::Facts*
     });
     if (!charset || own_collation) continue;
     const bool names = pair.charset == "character_set_connection";
-    const bool schemas = names && facts->collation == collation_of_schema && schema_forgotten_;
+    const bool schemas = names && facts->collation == collation_of_schema;
+    const auto own = schemas ? variables_.find("collation_database") : variables_.end();
     set_variable(pair.collation,
-                 schemas ? collation_of_server
-                 : names ? facts->collation
-                         : std::string_view{},
+                 own != variables_.end()        ? std::string{own->second}
+                 : schemas && schema_forgotten_ ? collation_of_server
+                 : names                        ? facts->collation
+                                                : std::string_view{},
                  from_primary);
     if (names && facts->kind != sql::Kind::set) pin(Pin::untracked_setting);  // inside a routine: not seen
   }
@@ -350,12 +352,12 @@ bool SessionState::fits(const ConnectionState& connection) const {
 std::string SessionState::names() const {
   if (by_charset_) return {};
   if (names_charset_.empty()) return names_clause(variables_);
-  for (const char* variable : {"character_set_client", "character_set_results"}) {
-    const auto it = variables_.find(variable);
-    if (it == variables_.end() || it->second != names_charset_) return {};
-  }
   std::string sql = "NAMES " + quoted(names_charset_, false);
   if (names_collation_.starts_with(names_charset_ + "_")) sql += " COLLATE " + quoted(names_collation_, false);
+  for (const char* variable : {"character_set_client", "character_set_results"}) {  // set by itself later
+    const std::string& value = variables_.find(variable)->second;
+    if (value != names_charset_) sql += ", " + assignment(variable, value, false);
+  }
   const std::string& charset = variables_.find("character_set_connection")->second;
   const std::string& own_collation = variables_.find("collation_connection")->second;
   if (charset == names_charset_ && own_collation == names_collation_) return sql;

@@ -11,6 +11,7 @@
 #include "proxy/protocol/response_tracker.h"
 #include "proxy/routing/route.h"
 #include "proxy/session/flows/next_transaction.h"
+#include "proxy/session/flows/read_under.h"
 #include "proxy/sql/facts.h"
 #include "proxy/sql/session_text.h"
 
@@ -116,6 +117,10 @@ class SessionState {
   /// SQL that brings a connection to this state, empty if there is no difference. `connection.variables` becomes what
   /// will be true. `defaults`: what the session began with, nullptr where that is not known.
   std::string difference(ConnectionState& connection, const topology::Defaults* defaults = nullptr) const;
+  /// What a text that is prepared now is read under; and SQL that brings a connection to what an older one was read
+  /// under. Then it differs().
+  ReadUnder reads_under() const;
+  std::string difference_to(const ReadUnder& then, ConnectionState& connection, const topology::Defaults* defaults);
   /// The connection where the state was just changed has it.
   void adopt(ConnectionState& connection) const;
   /// Each connection's difference must be worked out anew.
@@ -167,7 +172,9 @@ class SessionState {
   const NextTransaction& next() const { return next_; }
   /// The statement runs on a connection that says what is pending.
   void next_is_told(bool told) { next_told_ = told; }
-  void next_answered(std::string_view state) { next_.answered(state); }
+  void next_answered(std::string_view state, const sql::Facts& facts) {
+    next_.answered(state, facts, in_transaction());
+  }
   /// It has said so, outside an answer to the client.
   void next_reported(std::string_view characteristics) {
     next_.reported(characteristics);

@@ -22,7 +22,7 @@ def binary(s):
         (f'SELECT name FROM {items} ORDER BY id LIMIT ?', 1, True), ('SELECT * FROM no_such_table WHERE a = ?', 1, True), ('SELEC ?', 1, True),
         (f'SELECT GROUP_CONCAT(name ORDER BY id), 1/3 FROM {items} WHERE id > ?', 1, True), ("SET time_zone = '+03:00'", 0, False),
         ('SELECT * FROM t1 WHERE a = ?', 1, True), ('SHOW TABLES', 0, True),
-        (f'SELECT CONCAT(?, name), CHARSET(?) FROM {items} ORDER BY id LIMIT 1', 2, True), (f'DELETE FROM {notes} WHERE id = ?', 1, False),
+        (f'SELECT CONCAT(?, name), {"CHARSET(?)" if s.maria else "?"} FROM {items} ORDER BY id LIMIT 1', 2, True), (f'DELETE FROM {notes} WHERE id = ?', 1, False),
         ('SELECT "a"', 0, True), (f'SELECT SQL_CALC_FOUND_ROWS id FROM {items} ORDER BY id LIMIT ?', 1, True), ('', 0, True), ('SELECT 1; SELECT 2',
         0, True), ('DO ?', 1, False))
     if text == 'SHOW WARNINGS' and not s.maria:

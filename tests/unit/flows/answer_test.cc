@@ -273,7 +273,7 @@ TEST_CASE("trackers of transactions, which wye has switched on, are the client's
     encoding.own = &set;
     encoding.mariadb = mariadb;
     NextTransaction next;
-    next.answered("T_______");
+    next.answered("T_______", {}, true);
     encoding.tells_next = tells_next;
     encoding.next = &next;
     if (own != nullptr) set.emplace("session_track_transaction_info", own);
@@ -298,25 +298,34 @@ TEST_CASE("MySQL tells of the state of transactions what it tells without wye's 
   struct Row {
     const char* state;  // what the connection tells; empty: nothing
     bool told;
+    sql::Kind kind = sql::Kind::read;
+    std::uint32_t effects = 0;
   };
   NextTransaction next;
   Encoding encoding;
   encoding.tells_next = true;
   encoding.next = &next;
-  for (const auto& row : std::initializer_list<Row>{{"T_______", true},   // BEGIN
-                                                    {"T_R__sS_", false},  // SAVEPOINT, which tells of reads before it
+  using sql::Kind;
+  for (const auto& row : std::initializer_list<Row>{{"T_______", true, Kind::begin},
+                                                    {"T_R__sS_", false, Kind::savepoint},  // tells of reads before it
                                                     {"", false},
-                                                    {"T_R_WsS_", false},
-                                                    {"T_______", false},  // COMMIT AND CHAIN
-                                                    {"________", true},   // COMMIT
-                                                    {"_______L", false},  // LOCK TABLES
-                                                    {"________", false},
+                                                    {"T_R_WsS_", false, Kind::write},
+                                                    {"T_______", false, Kind::commit},  // AND CHAIN
+                                                    {"________", true, Kind::commit},
+                                                    {"_______L", false, Kind::write},  // LOCK TABLES
+                                                    {"________", false, Kind::write},
                                                     {"I_R_____", false},  // autocommit=0
-                                                    {"________", false},
-                                                    {"T_R_____", true},  // WITH CONSISTENT SNAPSHOT
-                                                    {"________", true}}) {
+                                                    {"________", false, Kind::commit},
+                                                    {"T_R_____", true, Kind::begin, sql::fx_consistent_snapshot},
+                                                    {"T_______", true, Kind::begin},
+                                                    {"T_R_____", true, Kind::begin, sql::fx_consistent_snapshot},
+                                                    {"T_R_W___", false, Kind::write},
+                                                    {"________", true, Kind::rollback}}) {
     INFO(row.state);
-    next.answered(row.state);
+    sql::Facts facts;
+    facts.kind = row.kind;
+    facts.effects = row.effects;
+    next.answered(row.state, facts, row.state[0] != '_');
     Bytes block, data, filtered;
     protocol::put_lenenc_string(data, row.state);
     protocol::put_u8(block, 5);

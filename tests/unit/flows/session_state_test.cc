@@ -103,7 +103,9 @@ TEST_CASE("what SET NAMES did is repeated by SET NAMES") {
   CHECK(s.difference(a) ==
         "SET NAMES 'latin1', @@session.character_set_connection='latin1', @@session.collation_connection='latin1_bin'");
   s.apply(Ok().variable("character_set_results", "").info, &names, true);
-  CHECK(s.difference(a) == "SET @@session.character_set_results=NULL");
+  CHECK(s.difference(a) ==
+        "SET NAMES 'latin1', @@session.character_set_results=NULL, @@session.character_set_connection='latin1', "
+        "@@session.collation_connection='latin1_bin'");
 }
 
 TEST_CASE("SET NAMES says the collation, and without COLLATE it is the charset's default again") {
