@@ -124,6 +124,7 @@ base::Status check_tables(VerifyRun& run) {
   if (!tables) return tables.error();
   if (tables->empty() && !run.request().table.empty())
     return base::Error{1146, "42S02", "there is no such table on " + run.primary().name()};
+  if (tables->size() >= 10'000) run.note({}, {}, "only the first 10000 tables are compared");
   std::uint64_t total = 0;
   for (const verify::Table& table : *tables) total += table.rows;
   run.update([&](VerifyReport& report) {
@@ -132,6 +133,10 @@ base::Status check_tables(VerifyRun& run) {
   });
   for (verify::Table& table : *tables) {
     auto done = check_table(run, table);
+    for (unsigned again = 0; again < 2 && !done && TableCheck::is_new_definition(done.error()); ++again) {
+      if (!run.pause(object_nap)) return VerifyRun::stop_error();
+      done = check_table(run, table);
+    }
     if (!done && ends_all(run, done.error())) return done;
     if (!done) run.note({}, table.full_name(), "not compared: " + done.error().message);
   }
@@ -178,12 +183,13 @@ void Verifier::work(const VerifyDone& done) noexcept {
     log_(false, "event=verify_begun");
     const auto ended = verify(*run);
     const base::milliseconds took = run->report().took;
+    const auto state = ended            ? VerifyReport::State::done
+                       : run->stopped() ? VerifyReport::State::stopped
+                                        : VerifyReport::State::failed;
     run->update([&](VerifyReport& report) {
       report.took = took;
       report.phase = report.table = "";
-      report.state = ended            ? VerifyReport::State::done
-                     : run->stopped() ? VerifyReport::State::stopped
-                                      : VerifyReport::State::failed;
+      report.state = state;
       if (!ended) report.error = ended.error().message;
     });
     last = run->report();

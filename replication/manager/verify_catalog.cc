@@ -24,6 +24,12 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::uint64_t number(const std::string& text) {
+  std::uint64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
 std::size_t index_of(const verify::Table& table, const std::string& column) {
   std::size_t i = 0;
   while (i < table.columns.size() && table.columns[i].name != column) ++i;
@@ -61,7 +67,8 @@ void choose_key(const server::Table& indexes, verify::Table& table) {
 
 base::Result<std::vector<verify::Table>> list_tables(VerifySide& side, const VerifyRequest& request) {
   auto answer = side.table(
-      "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS e, TABLE_ROWS AS n FROM information_schema.TABLES WHERE "
+      "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS e, TABLE_ROWS AS n, AVG_ROW_LENGTH AS b FROM "
+      "information_schema.TABLES WHERE "
       "TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND " +
       table_filter(request) + " ORDER BY 1, 2");
   if (!answer) return answer.error();
@@ -72,8 +79,8 @@ base::Result<std::vector<verify::Table>> list_tables(VerifySide& side, const Ver
     verify::Table& table = out.emplace_back();
     table.schema = text_at(*answer, row, {"s"});
     table.name = text_at(*answer, row, {"t"});
-    const std::string rows = text_at(*answer, row, {"n"});
-    std::from_chars(rows.data(), rows.data() + rows.size(), table.rows);
+    table.rows = number(text_at(*answer, row, {"n"}));
+    table.row_bytes = number(text_at(*answer, row, {"b"}));
   }
   return out;
 }

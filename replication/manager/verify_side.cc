@@ -6,9 +6,11 @@ namespace wye::manager {
 namespace {
 
 constexpr base::milliseconds answer_time{330'000};  // more than the server's own limit, below
-// What a value is and how it is written must not depend on the server's configuration.
+// What a value is and how it is written must not depend on the server's configuration; nor what a read sees: with
+// autocommit off it would see the same moment for ever.
 constexpr const char* session =
-    "SET NAMES utf8mb4; SET SESSION sql_mode = '', time_zone = '+00:00', sql_quote_show_create = 1";
+    "SET NAMES utf8mb4; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; SET SESSION autocommit = 1, sql_mode = "
+    "'', time_zone = '+00:00', sql_quote_show_create = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1";
 /// Each of them is known to some servers only.
 constexpr const char* wishes[] = {"SET SESSION optimizer_switch = 'derived_merge=off'",
                                   "SET SESSION max_execution_time = 300000", "SET SESSION max_statement_time = 300",

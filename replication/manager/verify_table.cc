@@ -31,13 +31,18 @@ verify::Digest digest_of(const server::Table& table, std::size_t row) {
 }  // namespace
 
 TableCheck::TableCheck(VerifyRun& run, const verify::Table& table, std::vector<VerifyRun::Replica*> replicas)
-    : run_{run}, table_{table}, pace_{chunk_time} {
+    : run_{run}, table_{table}, pace_{chunk_time, table.row_bytes} {
   for (VerifyRun::Replica* one : replicas) {
     here_.emplace_back();
     here_.back().replica = one;
     here_.back().result.table = table.full_name();
     here_.back().result.server = one->name();
   }
+}
+
+bool TableCheck::is_new_definition(const base::Error& error) {
+  constexpr std::uint16_t codes[] = {1054, 1146, 1176, 1412};  // no such column, table, index; it has changed
+  return std::find(std::begin(codes), std::end(codes), error.code) != std::end(codes);
 }
 
 base::Result<server::Table> TableCheck::primary(const std::string& sql, topology::GtidSet& at, double* ms) {
@@ -56,6 +61,7 @@ base::Status TableCheck::settle(Here& here, base::Status done) {
   if (done) return done;
   if (run_.stopped()) return VerifyRun::stop_error();
   if (primary_error_) return *primary_error_;
+  if (is_new_definition(done.error())) return done;
   here.out = true;
   if (!server::is_unreachable(done.error()) && done.error().code != 1105) {
     here.result.first = "not compared: " + done.error().message;

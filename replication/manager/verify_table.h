@@ -19,6 +19,8 @@ class TableCheck {
   TableCheck(VerifyRun& run, const verify::Table& table, std::vector<VerifyRun::Replica*> replicas);
   /// An error: of the primary, or it was stopped. What is wrong with a replica is noted.
   base::Status run();
+  /// Somebody has changed the table, or dropped it: it must be described again.
+  static bool is_new_definition(const base::Error& error);
 
  private:
   using Digest = verify::Digest;

@@ -4,7 +4,12 @@ namespace wye::verify {
 namespace {
 constexpr base::milliseconds shortest_rest{20}, longest_rest{1000};
 constexpr double slack_ms = 5, slower = 4;  // times the usual, and as much on top: noise is no load
+constexpr std::uint64_t first_bytes = std::uint64_t{4} << 20;
 }  // namespace
+
+Pace::Pace(base::milliseconds target, std::uint64_t row_bytes)
+    : target_{std::chrono::duration<double, std::milli>{target}.count()},
+      rows_{std::clamp(first_bytes / std::max<std::uint64_t>(row_bytes, 1), least, first)} {}
 
 void Pace::took(std::uint64_t rows, double ms) {
   if (rows < rows_ / 2) return;  // the end of a table says little

@@ -10,8 +10,9 @@ namespace wye::verify {
 /// than it did, nothing is read for a while. Pure.
 class Pace {
  public:
-  static constexpr std::uint64_t least = 50, most = 8000, first = 500;
-  explicit Pace(base::milliseconds target) : target_{std::chrono::duration<double, std::milli>{target}.count()} {}
+  static constexpr std::uint64_t least = 10, most = 8000, first = 500;
+  /// `row_bytes`: what a row takes on average, if that is known: the first read is not of gigabytes.
+  explicit Pace(base::milliseconds target, std::uint64_t row_bytes = 0);
 
   std::uint64_t rows() const { return rows_; }
   /// So many rows took so long.
@@ -21,7 +22,7 @@ class Pace {
 
  private:
   double target_;
-  std::uint64_t rows_ = first;
+  std::uint64_t rows_;
   double usual_ = -1;  // what the smallest of statements takes when all is well
   base::milliseconds rest_{0};
 };

@@ -16,10 +16,10 @@ struct Column {
 /// A table whose rows are compared.
 struct Table {
   std::string schema, name;
-  std::vector<Column> columns;   // all, also generated and invisible ones
-  std::vector<std::size_t> key;  // into `columns`: what names a row; empty: nothing does
-  std::string index;             // of the key
-  std::uint64_t rows = 0;        // the server's estimate
+  std::vector<Column> columns;            // all, also generated and invisible ones
+  std::vector<std::size_t> key;           // into `columns`: what names a row; empty: nothing does
+  std::string index;                      // of the key
+  std::uint64_t rows = 0, row_bytes = 0;  // the server's estimates
   bool keyed() const { return !key.empty(); }
   std::string full_name() const { return schema + "." + name; }
 };

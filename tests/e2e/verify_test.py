@@ -13,7 +13,7 @@ import flavours
 from sandbox import Connection, Sandbox, ServerError, wait_until
 from verify_cases import SCHEMA, cases
 
-STOCK = 40000
+STOCK = 24000
 
 
 def console(box, statement, seconds=120.0):
@@ -141,10 +141,79 @@ def every_difference_is_named(box):
     assert all(summary[replica.name]['different'] == '0' for replica in box.replicas[:-1]), summary
 
 
+def begun(box, answers):
+    """VERIFY on a connection of its own; what became of it."""
+    client = Connection(unix=str(box.wye.admin_socket), user='admin', timeout=120.0)
+
+    def run():
+        try:
+            answers.append(client.query('VERIFY').dicts())
+        except (OSError, ServerError) as error:
+            answers.append(error)
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until(lambda: answers or console(box, 'SHOW VERIFY')[0]['phase'] in ('definitions', 'rows'), 30, 'VERIFY does not begin')
+    return thread, client
+
+
+def state(box):
+    return console(box, 'SHOW VERIFY')[0]['state']
+
+
+def a_replica_that_stops_falls_out(box):
+    stays, stops = box.replicas
+    stops.stop_applier()
+    box.primary.sql("UPDATE hot SET cold = 'late'", database=flavours.DATABASE)
+    answers = []
+    thread, _ = begun(box, answers)
+    thread.join()
+    answer, = answers
+    assert not isinstance(answer, Exception), answer
+    note, = [row for row in answer if row['kind'] == 'note']
+    assert note['server'] == stops.name and 'not compared from here on' in note['first_difference'], note
+    assert [row['different'] for row in answer if row['kind'] == 'summary' and row['server'] == stays.name] == ['0'], answer
+    stops.start_applier()
+    box.wait_replicating()
+
+
+def refused(box, statement):
+    try:
+        return AssertionError(f'{statement} was not refused: {console(box, statement)}')
+    except ServerError as error:
+        return error
+
+
+def it_ends_when_nobody_waits_for_it(box):
+    box.replicas[0].lag(600)  # so that it does not come to its end
+    box.primary.sql("UPDATE hot SET cold = 'now'", database=flavours.DATABASE)
+    answers = []
+    thread, _ = begun(box, answers)
+    assert 'under way' in str(refused(box, 'VERIFY'))
+    console(box, 'STOP VERIFY')
+    thread.join()
+    assert 'stopped' in str(answers[0]) and state(box) == 'stopped', answers
+    answers.clear()
+    thread, client = begun(box, answers)
+    client._sock.shutdown(2)
+    thread.join()
+    wait_until(lambda: state(box) == 'stopped', 10, lambda: f'it goes on: {state(box)}')
+    assert 'not under way' in str(refused(box, 'STOP VERIFY'))
+    box.replicas[0].lag(0)
+    box.wait_replicating()
+    box.sync()
+    for wrong, words in (('VERIFY db9', 'unknown server'), ('VERIFY db1', 'is the primary'), ('VERIFY TABLE shop.nothing', 'no such table')):
+        assert words in str(refused(box, wrong)), refused(box, wrong)
+    one = console(box, 'VERIFY db2 TABLE shop.hot')
+    assert [(row['server'], row['rows'], row['different']) for row in one] == [('db2', '50', '0')], one
+
+
 def main():
     with Sandbox(replicas=2, wye=True) as box:
         prepare(box)
-        for test in (none_on_a_clean_set_under_writes, every_difference_is_named):
+        for test in (none_on_a_clean_set_under_writes, it_ends_when_nobody_waits_for_it, every_difference_is_named,
+                     a_replica_that_stops_falls_out):
+            if os.environ.get('WYE_TEST', test.__name__) != test.__name__:
+                continue
             test(box)
             print(f'PASS {test.__name__}', flush=True)
 
