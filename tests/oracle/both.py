@@ -54,7 +54,8 @@ def run(slot, script, fresh=False, keep=None, way='through'):
     else:
         release(player)
         player.close()
-    direct, through = told_once(direct, script), told_once(through, script)
+    schema = slot.names[0] if script.database else None
+    direct, through = told_once(direct, script, schema), told_once(through, script, schema)
     at = first_difference(direct, through, script)
     if at is None:
         return None

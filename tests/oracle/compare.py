@@ -30,7 +30,7 @@ def _trackers(block):
         while kind == 0 and inner < len(data):
             name, inner = _lenenc_bytes(data, inner)
             value, inner = _lenenc_bytes(data, inner)
-            items.append((kind, name, value))
+            items.append((kind, name, b'N' if name == b'statement_id' else value))  # the server's count of statements
         if kind != 0:
             items.append((kind, data))
     return repr(sorted(items)).encode() if items else b''
@@ -39,10 +39,10 @@ def _trackers(block):
 SCHEMA = 1  # SESSION_TRACK_SCHEMA
 
 
-def told_once(answers, script):
+def told_once(answers, script, schema):
     """Without the schema where it is said again: MySQL and MariaDB do that behind a routine, or an EXECUTE, that went through another one and
-    failed, with whatever that connection answers next."""
-    known, out = None, []
+    failed, with whatever that connection answers next. `schema`: the login's, or None."""
+    known, out = schema and bytes([len(schema)]) + schema.encode(), []
     for op, answer in zip(script.ops, answers):
         results = []
         for result in answer:

@@ -12,6 +12,7 @@ from wire import BLOB, NULL, parameter
 UNKNOWN = 4242  # the id of a statement that was never prepared: the same on both sides
 IN_TRANSACTION, READ_ONLY_TRANSACTION = 0x1, 0x2000
 # What may change data although a replica may be asked: then a later read must wait for the replicas.
+READS = re.compile(r'(\W|/\*.*?\*/)*(SELECT|SHOW|WITH|TABLE|VALUES|EXPLAIN|DESC)\b', re.I | re.S)
 WRITES = re.compile(r'\b(noted|lies)\(|\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|CALL|COMMIT|BEGIN|EXECUTE)\b')
 
 
@@ -46,7 +47,8 @@ class Player:
 
     def step(self, op):
         try:
-            if (op.reads or op.do == 'killed') and self._dirty and self._settle and self._status & (IN_TRANSACTION | READ_ONLY_TRANSACTION) != IN_TRANSACTION:
+            may_read = op.reads or op.do in ('killed', 'execute') or READS.match(op.text)
+            if may_read and self._dirty and self._settle and self._status & (IN_TRANSACTION | READ_ONLY_TRANSACTION) != IN_TRANSACTION:
                 self._settle()
                 self._dirty = False
             self._dirty = self._dirty or not op.reads or WRITES.search(op.text) is not None

@@ -137,7 +137,7 @@ void Session::dispatch() {
     case com_init_db:
       return init_db();
     case com_ping:
-      previous_.pinged();
+      previous_.counted_nothing();
       return done();
     case com_reset_connection:
       return reset_connection();

@@ -6,6 +6,12 @@
 // transaction, and user variables (routing.md 4).
 namespace wye::session {
 
+namespace {
+
+constexpr const char* commit = "COMMIT AND NO CHAIN NO RELEASE";  // whatever completion_type is
+
+}  // namespace
+
 void Session::send_next_transaction(pool::Backend& backend) {
   auto& there = backend.state();
   const auto server = backend.key().server;
@@ -26,12 +32,12 @@ void Session::send_next_transaction(pool::Backend& backend) {
     ahead("SET @@session.session_track_transaction_info='CHARACTERISTICS'");
     // MySQL 9.7.4: what was READ ONLY before has left a trace in the tracker, which would hide the next one (tried).
     const bool nothing_pends = there.next_transaction.empty() && !session_.next_unknown();
-    if (context_.topology->flavour == topology::Flavour::mysql && nothing_pends) ahead("COMMIT");
+    if (context_.topology->flavour == topology::Flavour::mysql && nothing_pends) ahead(commit);
     there.tells_next = true;
   }
   if (could_tell && there.next_transaction != wanted) {
     // It is used up elsewhere, or another session has left it: COMMIT without a transaction takes it away.
-    if (!there.next_transaction.empty()) ahead("COMMIT");
+    if (!there.next_transaction.empty()) ahead(commit);
     if (!wanted.empty()) ahead("SET TRANSACTION " + wanted);
     there.next_transaction = wanted;
   }

@@ -179,6 +179,7 @@ void Session::reset_statement() {
   const std::uint32_t id = in.u32();
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
   if (statement_ == nullptr) return fail(unknown_statement(id, "reset"));
+  previous_.counted_nothing();
   const auto where = statement_->fixed ? statement_->fixed : statement_->last;
   statement_->fixed.reset();
   statement_->cursor = false;

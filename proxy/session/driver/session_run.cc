@@ -273,8 +273,7 @@ void Session::note_previous(bool failed) {
   ran_.failed = failed;
   if (command == com_init_db || command == com_field_list) {
     previous_.ran_command(ran_, context_.topology->flavour == topology::Flavour::mariadb);
-    if (auto* backend = held(server_); backend != nullptr && previous_.has_conditions(server_))
-      backend->state().conditions = true;
+    if (auto* backend = held(server_); backend != nullptr) backend->state().conditions = true;  // maybe
   }
   if (!statement) return;
   sql::Dialect words;  // enough to tell INSERT ... SELECT from INSERT ... VALUES

@@ -23,11 +23,11 @@ void Session::move_transaction() {
   transaction_untouched_ = false;
 }
 
-/// Nobody waits for the answer.
+/// Nobody waits for the answer. completion_type may be CHAIN, or RELEASE.
 void Session::roll_back(topology::ServerId id) {
   auto* backend = held(id);
   if (backend == nullptr) return;
-  backend->submit(ahead_, protocol::Expect::query, backend->command(com_query, "ROLLBACK"));
+  backend->submit(ahead_, protocol::Expect::query, backend->command(com_query, "ROLLBACK AND NO CHAIN NO RELEASE"));
   backend->orphan(ahead_);
 }
 

@@ -49,11 +49,13 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, 
     case sql::Kind::commit:
     case sql::Kind::rollback:
     case sql::Kind::savepoint:
-    case sql::Kind::set:
     case sql::Kind::use:
       return true;
+    case sql::Kind::set:
+      return !facts.has(sql::fx_mentions_table);
     default:
-      return sql::same(facts.verb, "do") || sql::same(facts.verb, "unlock") ||
+      if (sql::same(facts.verb, "do")) return !facts.has(sql::fx_mentions_table);
+      return sql::same(facts.verb, "unlock") ||
              (facts.why == sql::Why::text_prepare && !sql::same(facts.verb, "execute"));  // PREPARE, DROP PREPARE
   }
 }
@@ -62,6 +64,12 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, 
 bool failed_while_it_ran(const PreviousValues::Ran& ran, const sql::Dialect& dialect) {
   static constexpr std::uint16_t codes[] = {1205, 1213, 1242, 1317, 1690, 1969};
   return dialect.mariadb && std::find(std::begin(codes), std::end(codes), ran.error) != std::end(codes);
+}
+
+/// What it names is not there, or not allowed.
+bool failed_before_it_ran(const PreviousValues::Ran& ran) {
+  static constexpr std::uint16_t codes[] = {1046, 1054, 1064, 1142, 1146, 1305, 1370, 1630};
+  return std::find(std::begin(codes), std::end(codes), ran.error) != std::end(codes);
 }
 
 /// A number in whatever character set the session's results have: UTF-16 and UTF-32 put NULs between the digits.
@@ -99,8 +107,9 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
   }
   last_ = ran.server;
   // One of several may have set it, or a routine's statement, before it failed.
-  const bool may_set =
-      !ran.failed || facts.several || facts.has(sql::fx_stored_function) || failed_while_it_ran(ran, dialect);
+  const bool may_set = !ran.failed || facts.several ||
+                       (facts.has(sql::fx_stored_function) && !failed_before_it_ran(ran)) ||
+                       failed_while_it_ran(ran, dialect);
   if (found_rows_at_ != ran.server && may_set && sql::sets_found_rows(text, facts, dialect))
     found_rows_at_ = ran.server;
   row_count_ = ran.failed || ran.result_set ? "-1" : std::to_string(ran.affected_rows);

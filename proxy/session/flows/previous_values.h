@@ -76,7 +76,8 @@ class PreviousValues {
     own_error_.reset();
     conditions_count_ = errors_count_ = last_warnings_ = 0;
   }
-  void pinged() {
+  /// COM_PING, COM_STMT_RESET: an OK that leaves all but the count.
+  void counted_nothing() {
     row_count_.assign(1, '0');
     row_count_at_.reset();
   }
