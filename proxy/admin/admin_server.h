@@ -47,6 +47,8 @@ struct Context {
   std::function<base::Result<protocol::Table>(std::string_view sql)> explain_route;
   /// Sets replication up. An error: it does not begin. `done` is called on the loop's thread, when it ends.
   std::function<base::Status(manager::SetUpRequest request, std::function<void(manager::SetUpAnswer)> done)> set_up;
+  std::function<base::Status(manager::ProvisionRequest request, std::function<void(manager::SetUpAnswer)> done)>
+      provision;                               // likewise
   std::function<manager::Report()> operation;  // that runs, or the last
   std::function<std::vector<plan::Trouble>()> problems;
   /// Compares replicas with the primary; likewise. It ends early when nobody waits for it any more.

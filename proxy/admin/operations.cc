@@ -1,5 +1,7 @@
 #include "proxy/admin/operations.h"
 
+#include <algorithm>
+
 #include "proxy/admin/words.h"
 #include "proxy/base/log.h"
 
@@ -46,18 +48,32 @@ Table troubles_table(const std::vector<plan::Trouble>& troubles) {
   return table;
 }
 
-base::Error troubles_error(const std::vector<plan::Trouble>& troubles) {
+base::Error troubles_error(const std::vector<plan::Trouble>& troubles, const char* statement) {
   std::string text = "nothing was done.";
   for (std::size_t i = 0; i < std::min(troubles.size(), most_told); ++i)
     text += " " + (troubles[i].server.empty() ? "" : troubles[i].server + ": ") + troubles[i].what + " (" +
             troubles[i].remedy + ").";
   if (troubles.size() > most_told) text += " And " + std::to_string(troubles.size() - most_told) + " more.";
-  return {1105, "HY000", text + " SET UP REPLICATION DRY RUN lists all"};
+  return {1105, "HY000",
+          text + (troubles.size() > most_told ? std::string{" "} + statement + " DRY RUN lists all" : "")};
 }
 
-Answer answer_of(const manager::SetUpAnswer& answer, bool dry_run) {
+/// What a copy has done of what it has to do, and how long the rest takes at this pace.
+void add_progress(const manager::StepReport& step, std::vector<Cell>& row) {
+  const manager::Progress& progress = step.progress;
+  if (progress.phase.empty()) return row.insert(row.end(), {Cell{}, Cell{}, Cell{}, Cell{}}), void();
+  Cell eta;
+  const auto spent = std::chrono::duration<double>(base::Clock::now() - progress.began).count();
+  if (progress.done > 0 && step.mark == manager::Mark::begun)
+    eta = std::to_string(static_cast<std::uint64_t>(
+        spent * static_cast<double>(progress.total - std::min(progress.done, progress.total)) /
+        static_cast<double>(progress.done)));
+  row.insert(row.end(), {Cell{progress.phase}, std::to_string(progress.done), std::to_string(progress.total), eta});
+}
+
+Answer answer_of(const manager::SetUpAnswer& answer, bool dry_run, const char* statement) {
   if (!answer.troubles.empty())
-    return dry_run ? Answer{troubles_table(answer.troubles)} : Answer{troubles_error(answer.troubles)};
+    return dry_run ? Answer{troubles_table(answer.troubles)} : Answer{troubles_error(answer.troubles, statement)};
   if (answer.report.state == Report::State::undone || answer.report.state == Report::State::stopped)
     return base::Error{1105, "HY000",
                        std::string{manager::name(answer.report.state)} + ": " + answer.report.error +
@@ -87,8 +103,36 @@ base::Result<manager::SetUpRequest> parse_set_up(std::string_view options) {
   return request;
 }
 
+base::Result<manager::ProvisionRequest> parse_provision(std::string_view options) {
+  manager::ProvisionRequest request;
+  const auto words = tokens_of(options);
+  const auto two = [&](std::size_t i, std::string_view first, std::string_view second) {
+    return same(words[i], first) && i + 1 < words.size() && same(words[i + 1], second);
+  };
+  if (!words.empty()) request.target = words.front();
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (same(words[i], "FROM") && i + 1 < words.size() && request.donor.empty()) {
+      request.donor = words[++i];
+    } else if (two(i, "BY", "DUMP")) {
+      request.by_dump = true;
+      ++i;
+    } else if (two(i, "DRY", "RUN")) {
+      request.dry_run = true;
+      ++i;
+    } else if (same(words[i], "OVERWRITE")) {
+      request.overwrite = true;
+    } else {
+      request.target.clear();
+      break;
+    }
+  }
+  if (request.target.empty())
+    return base::Error{1064, "42000", "expected PROVISION <server> [FROM <donor>] [OVERWRITE] [BY DUMP] [DRY RUN]"};
+  return request;
+}
+
 Table report_table(const Report& report) {
-  Table table{{"step", "server", "sql", "result", "ms", "what", "error"}, {}};
+  Table table{{"step", "server", "sql", "result", "ms", "what", "error", "phase", "done", "total", "eta_s"}, {}};
   const bool planned = report.state == Report::State::planned;
   for (std::size_t k = 0; k < report.steps.size(); ++k) {
     const manager::StepReport& step = report.steps[k];
@@ -96,8 +140,9 @@ Table report_table(const Report& report) {
     table.rows.push_back({std::to_string(k + 1), step.server, if_any(step.sql),
                           planned ? "planned" : manager::name(step.mark),
                           timed ? Cell{std::to_string(step.took.count())} : Cell{}, step.what, if_any(step.error)});
+    add_progress(step, table.rows.back());
   }
-  for (const std::string& note : report.notes) table.rows.push_back({{}, {}, {}, "note", {}, note, {}});
+  for (const std::string& note : report.notes) table.rows.push_back({{}, {}, {}, "note", {}, note, {}, {}, {}, {}, {}});
   return table;
 }
 
@@ -106,9 +151,26 @@ void set_up_replication(const Context& context, const Caller& caller, std::strin
   auto request = parse_set_up(options);
   if (!request) return reply(request.error());
   const bool dry_run = request->dry_run;
-  auto begun = context.set_up(
-      std::move(*request), [reply, dry_run](const manager::SetUpAnswer& answer) { reply(answer_of(answer, dry_run)); });
+  auto begun = context.set_up(std::move(*request), [reply, dry_run](const manager::SetUpAnswer& answer) {
+    reply(answer_of(answer, dry_run, "SET UP REPLICATION"));
+  });
   log::info("admin_statement", {{"statement", "SET UP REPLICATION"},
+                                {"options", options.substr(0, 256)},
+                                {"uid", caller.uid},
+                                {"user", caller.user},
+                                {"begun", static_cast<bool>(begun)}});
+  if (!begun) reply(begun.error());
+}
+
+void provision(const Context& context, const Caller& caller, std::string_view options, const Reply& reply) {
+  if (!context.provision) return reply(base::Error{1105, "HY000", "servers: not known in this process"});
+  auto request = parse_provision(options);
+  if (!request) return reply(request.error());
+  const bool dry_run = request->dry_run;
+  auto begun = context.provision(std::move(*request), [reply, dry_run](const manager::SetUpAnswer& answer) {
+    reply(answer_of(answer, dry_run, "PROVISION"));
+  });
+  log::info("admin_statement", {{"statement", "PROVISION"},
                                 {"options", options.substr(0, 256)},
                                 {"uid", caller.uid},
                                 {"user", caller.user},
@@ -128,7 +190,8 @@ void show_operation(const Context& context, const Caller&, std::string_view, con
   table.columns.insert(table.columns.begin(), {"operation", "state"});
   for (auto& row : table.rows) row.insert(row.begin(), {report.operation, manager::name(report.state)});
   if (table.rows.empty() && report.state != Report::State::none)
-    table.rows.push_back({report.operation, manager::name(report.state), {}, {}, {}, {}, {}, {}, if_any(report.error)});
+    table.rows.push_back(
+        {report.operation, manager::name(report.state), {}, {}, {}, {}, {}, {}, if_any(report.error), {}, {}, {}, {}});
   reply(std::move(table));
 }
 

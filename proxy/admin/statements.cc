@@ -154,6 +154,8 @@ constexpr std::array table{
               "where a statement would go, and why each server was taken or not", explain_route},
     Statement{"SET UP REPLICATION", Argument::options, "[PRIMARY <name>] [OVERWRITE <name>[, ...]] [DRY RUN]",
               "make one primary and replicas of servers that don't replicate", set_up_replication, true},
+    Statement{"PROVISION", Argument::options, "<server> [FROM <donor>] [OVERWRITE] [BY DUMP] [DRY RUN]",
+              "fill a server with the data of another one, and let it follow the primary", provision, true},
     Statement{"SHOW PROBLEMS",
               Argument::none,
               {},

@@ -57,6 +57,11 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
   };
   context.verification = [this] { return manager_.verification(); };
   context.cancel_verify = [this] { return manager_.cancel_verify(); };
+  context.provision = [this](manager::ProvisionRequest request, std::function<void(manager::SetUpAnswer)> done) {
+    return manager_.provision(std::move(request), [this, done = std::move(done)](manager::SetUpAnswer answer) {
+      mailbox_.post([done, answer = std::move(answer)] { done(answer); });
+    });
+  };
   context.problems = [this] { return manager_.problems(); };
   context.operation = [this] { return manager_.operation(); };
   context.config = &shared_.live.config;

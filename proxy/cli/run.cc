@@ -100,6 +100,8 @@ base::Result<manager::Options> manager_options(const config::Config& config) {
   managing.tls = config.backend.tls == config::Tls::required || config.backend.tls == config::Tls::verify;
   managing.verify = config.backend.tls == config::Tls::verify;
   managing.ca = config.backend.ca;
+  managing.provisions = config.replication.provision == "auto";
+  managing.tools = config.replication.tools;
   return options;
 }
 

@@ -86,7 +86,7 @@ void read_replication(Map& root, Config& c) {
   m->boolean("semi_sync", c.replication.semi_sync);
   m->duration("interval", c.replication.interval, {ms(10), ms(60'000)});
   m->choice("provision", c.replication.provision, {"auto", "off"});
-  if (c.replication.provision != "auto") m->no_effect_yet("provision");
+  m->text("tools", c.replication.tools);
   m->finish();
 }
 

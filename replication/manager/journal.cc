@@ -15,6 +15,13 @@ using nlohmann::json;
 
 std::string file_in(const std::string& state_dir) { return state_dir + "/operation.journal"; }
 
+json to_json(const plan::Copy& copy) {
+  return {{"way", static_cast<int>(copy.way)},
+          {"donor", copy.donor},
+          {"quiet_donor", copy.quiet_donor},
+          {"bytes", copy.bytes}};
+}
+
 json to_json(const plan::Step& step) {
   return {{"server", step.server},
           {"what", step.what},
@@ -23,6 +30,7 @@ json to_json(const plan::Step& step) {
           {"check", step.check},
           {"always", step.always},
           {"replicates_from", step.replicates_from},
+          {"copy", to_json(step.copy)},
           {"undo", step.undo},
           {"deadline_ms", step.deadline.count()}};
 }
@@ -35,6 +43,17 @@ json to_json(const plan::Plan& plan) {
   return {{"operation", plan.operation}, {"steps", steps}, {"servers", servers}, {"notes", plan.notes}};
 }
 
+plan::Copy copy_of(const json& from) {
+  plan::Copy copy;
+  const int way = from.at("way").get<int>();
+  if (way < 0 || way > static_cast<int>(plan::Copy::Way::dump)) throw std::out_of_range("way");
+  copy.way = static_cast<plan::Copy::Way>(way);
+  copy.donor = from.at("donor").get<std::string>();
+  copy.quiet_donor = from.at("quiet_donor").get<bool>();
+  copy.bytes = from.at("bytes").get<std::uint64_t>();
+  return copy;
+}
+
 plan::Step step_of(const json& from) {
   plan::Step step;
   step.server = from.at("server").get<std::string>();
@@ -44,6 +63,7 @@ plan::Step step_of(const json& from) {
   step.check = from.at("check").get<std::string>();
   step.always = from.at("always").get<bool>();
   step.replicates_from = from.at("replicates_from").get<std::string>();
+  if (from.contains("copy")) step.copy = copy_of(from.at("copy"));
   step.undo = from.at("undo").get<std::vector<std::string>>();
   step.deadline = base::milliseconds{from.at("deadline_ms").get<std::int64_t>()};
   return step;

@@ -26,6 +26,7 @@ Operator::Settings operator_settings(const Options& options, const plan::Setting
   Operator::Settings out;
   const Managing& managing = options.managing;
   out.manages = managing.on;
+  out.provisions = managing.provisions;
   out.wish.servers = watched.servers;
   for (const ServerSpec& spec : options.servers) {
     out.wish.promote.push_back(spec.promote);
@@ -33,6 +34,7 @@ Operator::Settings operator_settings(const Options& options, const plan::Setting
   }
   out.wish.semi_sync = managing.semi_sync;
   out.wish.account = managing.replication.user;
+  out.wish.own_account = options.login.user;
   out.wish.tls = managing.tls;
   out.wish.verify = managing.verify;
   out.wish.ca = managing.ca;
@@ -40,6 +42,7 @@ Operator::Settings operator_settings(const Options& options, const plan::Setting
   out.means.replication = managing.replication;
   out.means.connect = options.connect;
   out.means.state_dir = options.state_dir;
+  out.means.tools = managing.tools;
   return out;
 }
 }  // namespace
@@ -67,7 +70,10 @@ struct Manager::Impl {
   std::unique_ptr<Operator> changes;   // constant after construction
   std::unique_ptr<Verifier> verifier;  // likewise
 
+  Operator::Watch watch_for_operator();
   bool blank();
+  std::vector<std::string> purged();
+  void hold(const std::string& server, const std::string& why);
   void look_closer(std::size_t id, base::TimePoint& next);
   void say(Level level, const std::string& text) const noexcept;
   void watch(std::size_t id) noexcept;
@@ -129,6 +135,35 @@ bool Manager::Impl::blank() {
   return std::all_of(sights.begin(), sights.end(), [this](const plan::Sight& sight) {
     return plan::is_fresh(sight, settings, options.clock()) && sight.observation->channels.empty();
   });
+}
+
+std::vector<std::string> Manager::Impl::purged() {
+  const std::lock_guard lock{mutex};
+  std::vector<std::string> out;
+  for (std::size_t id = 0; id < sights.size(); ++id)
+    if (plan::is_fresh(sights[id], settings, options.clock()) && plan::source_purged(*sights[id].observation))
+      out.push_back(options.servers[id].name);
+  return out;
+}
+
+void Manager::Impl::hold(const std::string& server, const std::string& why) {
+  const std::lock_guard lock{mutex};
+  for (std::size_t id = 0; id < sights.size(); ++id)
+    if (options.servers[id].name == server) sights[id].held = why;
+  dirty = true;
+  changed.notify_all();
+}
+
+Operator::Watch Manager::Impl::watch_for_operator() {
+  Operator::Watch watch;
+  watch.blank = [this] { return blank(); };
+  watch.purged = [this] { return purged(); };
+  watch.hold = [this](const std::string& server, const std::string& why) { hold(server, why); };
+  watch.picture = [this] {
+    const std::lock_guard lock{mutex};
+    return latest;
+  };
+  return watch;
 }
 
 /// Now and then, after an observation: what it finds is for the operator, and no server is judged by it.
@@ -228,8 +263,7 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   auto settings = operator_settings(o, impl_->settings);
   impl_->verifier = std::make_unique<Verifier>(
       settings.means, [this] { return latest(); }, say);
-  impl_->changes = std::make_unique<Operator>(
-      std::move(settings), [impl = impl_.get()] { return impl->blank(); }, say);
+  impl_->changes = std::make_unique<Operator>(std::move(settings), impl_->watch_for_operator(), say);
   impl_->latest = std::make_shared<const topology::Topology>(
       plan::derive(impl_->settings, impl_->sights, impl_->memory, o.clock()));
 }
@@ -282,6 +316,10 @@ bool Manager::set_drained(std::string_view name, bool drained) {
 
 base::Status Manager::set_up(SetUpRequest request, SetUpDone done) {
   return impl_->changes->set_up(std::move(request), std::move(done));
+}
+
+base::Status Manager::provision(ProvisionRequest request, SetUpDone done) {
+  return impl_->changes->provision(std::move(request), std::move(done));
 }
 
 std::vector<plan::Trouble> Manager::problems() const {

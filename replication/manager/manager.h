@@ -29,6 +29,8 @@ struct Managing {
   bool semi_sync = false;
   bool tls = false, verify = false;  // between the servers: required, and verified with `ca` (a path there)
   std::string ca;
+  bool provisions = true;  // fills by itself a replica whose source has no longer what it needs
+  std::string tools;       // folder of the tools that dump and load; empty: those in PATH
 };
 
 enum class Level : std::uint8_t { debug, info, warning, error };
@@ -70,6 +72,8 @@ class Manager {
   bool set_drained(std::string_view name, bool drained);
   /// SET UP REPLICATION; `done` is called once, on another thread. An error: it does not begin, `done` is not called.
   base::Status set_up(SetUpRequest request, SetUpDone done);
+  /// PROVISION; likewise.
+  base::Status provision(ProvisionRequest request, SetUpDone done);
   /// What is not as it should be though it works, by the latest surveys.
   std::vector<plan::Trouble> problems() const;
   /// The operation that runs, or the last one.

@@ -53,6 +53,7 @@ Report Operation::planned(const plan::Plan& plan) {
     out.server = step.server;
     out.what = step.what;
     for (const std::string& sql : step.sql) out.sql += (out.sql.empty() ? "" : "; ") + plan::masked(sql);
+    if (step.copy.way == plan::Copy::Way::dump) out.sql = Copying::in_words(step);
   }
   return report;
 }
@@ -67,6 +68,7 @@ void Operation::stop() {
   stopping_ = true;
   for (auto& [server, place] : places_)
     if (place.connection) place.connection->interrupt();
+  for (Place& place : copies_) place.connection->interrupt();
   stopped_.notify_all();
 }
 
@@ -193,8 +195,12 @@ base::Status Operation::attempt(std::size_t k, base::TimePoint deadline) {
   if (!begun) {
     if (auto written = mark(k, Mark::begun); !written) return written;
   }
-  for (const std::string& sql : step.sql)
-    if (auto sent = send(**at, sql); !sent) return sent;
+  if (step.copy.way != plan::Copy::Way::none) {
+    if (auto copied = copy(k, deadline); !copied) return copied;
+  } else {
+    for (const std::string& sql : step.sql)
+      if (auto sent = send(**at, sql); !sent) return sent;
+  }
   if (auto effect = wait_for(step, deadline); !effect) return effect;
   return mark(k, Mark::done);
 }
@@ -240,6 +246,16 @@ base::Result<bool> Operation::replicates(Place& at, const std::string& from) {
   return false;
 }
 
+base::Result<std::string> Operation::filled(const std::string& sql) const {
+  auto password = plan::quoted(means_.replication.password);
+  if (!password) return password;
+  auto hash = plan::quoted(server::native_hash(means_.replication.password));
+  if (sql.find(plan::own_mark) == std::string::npos) return plan::filled(sql, *password, *hash);
+  auto own = plan::quoted(means_.login.password);
+  if (!own) return own;
+  return plan::filled(sql, *password, *hash, *own);
+}
+
 base::Status Operation::send(Place& at, const std::string& sql) {
   std::string text = sql;
   if (has_mark(sql)) {
@@ -251,10 +267,9 @@ base::Status Operation::send(Place& at, const std::string& sql) {
             "the general log would show the password: SET GLOBAL general_log = OFF, or give wye's account SUPER "
             "(for sql_log_off)");
     }
-    auto password = plan::quoted(means_.replication.password);
-    if (!password) return password.error();
-    auto hash = plan::quoted(server::native_hash(means_.replication.password));
-    text = plan::filled(sql, *password, *hash);
+    auto whole = filled(sql);
+    if (!whole) return whole.error();
+    text = std::move(*whole);
   }
   auto answer = at.connection->query(text);
   if (answer) return base::Ok{};
@@ -292,14 +307,19 @@ base::Result<Operation::Place*> Operation::place(const std::string& server) {
     if (!at->connection) at->connection = std::make_unique<server::Connection>();
   }
   if (at->connection->connected()) return at;
-  server::ConnectOptions options = means_.connect;
-  options.read_timeout = statement_time;
-  if (auto done = at->connection->connect(known->second, means_.login, options); !done) return done.error();
-  if (auto done = prepare(*at, server); !done) {
-    at->connection->close();
-    return done.error();
-  }
+  if (auto done = enter(*at, server, statement_time); !done) return done.error();
   return at;
+}
+
+base::Status Operation::enter(Place& at, const std::string& server, base::milliseconds patience) {
+  const auto known = means_.servers.find(server);
+  if (known == means_.servers.end()) return failure("it is not in the configuration any more");
+  server::ConnectOptions options = means_.connect;
+  options.read_timeout = patience;
+  if (auto done = at.connection->connect(known->second, means_.login, options); !done) return done;
+  auto done = prepare(at, server);
+  if (!done) at.connection->close();
+  return done;
 }
 
 Report Operation::undo(const std::string& why) {
@@ -324,6 +344,8 @@ base::Status Operation::undo_by(const plan::Step& step) {
   const auto time = gone_.contains(step.server) ? base::milliseconds{0} : undo_time;
   const base::TimePoint deadline = base::Clock::now() + time;
   base::Status done = base::Ok{};
+  if (step.copy.way != plan::Copy::Way::none)
+    done = copying(static_cast<std::size_t>(&step - plan_.steps.data())).undo(step);
   for (const std::string& sql : step.undo) {
     do {
       auto at = place(step.server);
@@ -344,6 +366,7 @@ void Operation::undo_step(std::size_t k) {
   if (!done) {
     std::string left;
     for (const std::string& sql : step.undo) left += (left.empty() ? "" : "; ") + plan::masked(sql);
+    if (left.empty()) left = "what is there is a part only; PROVISION begins anew";
     const std::lock_guard lock{mutex_};
     report_.steps[k].error +=
         (report_.steps[k].error.empty() ? "" : "; ") + std::string{"not undone ("} + shown(done.error()) + "): " + left;

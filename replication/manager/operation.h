@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "proxy/base/clock.h"
+#include "replication/manager/copying.h"
 #include "replication/manager/journal.h"
 #include "replication/server/connection.h"
 
@@ -21,6 +23,7 @@ struct StepReport {
   Mark mark = Mark::waiting;
   base::milliseconds took{0};
   std::string error;
+  Progress progress;  // of a copy
 };
 
 /// What the console shows of an operation, and what its end is.
@@ -42,6 +45,7 @@ struct Means {
   server::Login replication;                         // fills the marks of statements
   server::ConnectOptions connect;
   std::string state_dir;
+  std::string tools;  // folder of the tools for dump and load; empty: those in PATH
 };
 
 /// Runs the steps of one plan after the other, with the journal ahead of them; undoes them if one fails. One at a time.
@@ -77,6 +81,11 @@ class Operation {
   base::Status say(const plan::Step& step);
   base::Result<Place*> place(const std::string& server);
   base::Status prepare(Place& place, const std::string& server);
+  base::Status enter(Place& place, const std::string& server, base::milliseconds patience);
+  base::Status copy(std::size_t k, base::TimePoint deadline);
+  Copying copying(std::size_t k);
+  base::Result<Reach> reach(const std::string& server);
+  base::Result<std::string> filled(const std::string& sql) const;
   base::Result<bool> holds(Place& place, const std::string& query);
   base::Result<bool> replicates(Place& place, const std::string& from);
   base::Status wait_for(const plan::Step& step, base::TimePoint deadline);
@@ -92,10 +101,11 @@ class Operation {
   Journal journal_;
   std::set<std::string> gone_;  // servers that did not answer while their steps were undone; likewise
   std::atomic<bool> stopping_{false};
-  mutable std::mutex mutex_;  // guards report_ and places_ (for stop())
+  mutable std::mutex mutex_;  // guards report_, places_ and copies_ (for stop())
   std::condition_variable stopped_;
   Report report_;
   std::map<std::string, Place> places_;
+  std::list<Place> copies_;  // a copy's own connections, while it runs; likewise
 };
 
 }  // namespace wye::manager

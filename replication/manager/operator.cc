@@ -22,8 +22,8 @@ std::string listed(const std::vector<plan::Trouble>& troubles) {
 
 }  // namespace
 
-Operator::Operator(Settings settings, std::function<bool()> blank, Operation::Log log)
-    : settings_{std::move(settings)}, blank_{std::move(blank)}, log_{std::move(log)} {}
+Operator::Operator(Settings settings, Watch watch, Operation::Log log)
+    : settings_{std::move(settings)}, watch_{std::move(watch)}, log_{std::move(log)} {}
 
 Operator::~Operator() { stop(); }
 
@@ -49,14 +49,19 @@ void Operator::stop() {
 }
 
 base::Status Operator::set_up(SetUpRequest request, SetUpDone done) {
+  const bool dry_run = request.dry_run;
+  return ask(dry_run, {[this, request = std::move(request)] { return serve(request, false); }, std::move(done)});
+}
+
+base::Status Operator::ask(bool dry_run, Asked asked) {
   if (settings_.wish.account.empty())
     return base::Error{1105, "HY000", "replication.user and replication.password are not configured"};
-  if (!settings_.manages && !request.dry_run)
+  if (!settings_.manages && !dry_run)
     return base::Error{1105, "HY000", "replication.mode is observe: wye changes nothing (DRY RUN shows what it would)"};
   const std::lock_guard lock{mutex_};
   if (stopping_ || !thread_.joinable()) return base::Error{1105, "HY000", "wye stops"};
   if (busy_ || asked_) return base::Error{1105, "HY000", "another operation is under way: SHOW OPERATION"};
-  asked_ = Asked{std::move(request), std::move(done)};
+  asked_ = std::move(asked);
   busy_ = true;
   changed_.notify_all();
   return base::Ok{};
@@ -91,7 +96,7 @@ void Operator::loop() noexcept {
 void Operator::finish_old() {
   auto left = load_unfinished(settings_.means.state_dir);
   if (!left) return log_(true, "event=journal_not_read error=" + quoted(left.error().message));
-  if (*left) run([&](Operation& operation) { return operation.resume(**left); });
+  if (*left) run((*left)->plan, [&](Operation& operation) { return operation.resume(**left); });
 }
 
 void Operator::once() {
@@ -103,25 +108,37 @@ void Operator::once() {
     asked = std::exchange(asked_, std::nullopt);
   }
   if (asked) {
-    auto answer = serve(asked->request, false);
+    auto answer = asked->work();
     {
       const std::lock_guard lock{mutex_};
       busy_ = false;  // who got the answer may ask again
     }
     asked->done(std::move(answer));
-  } else if (unasked()) {
-    {
-      const std::lock_guard lock{mutex_};
-      if (asked_) return;
-      busy_ = true;
+    return;
+  }
+  const bool set_up = unasked();
+  const std::string target = set_up ? std::string{} : purged();
+  if (!set_up && target.empty()) return;
+  {
+    const std::lock_guard lock{mutex_};
+    if (asked_) {
+      filled_.erase(target);
+      return;
     }
+    busy_ = true;
+  }
+  if (set_up) {
     serve({}, true);
+  } else {
+    ProvisionRequest request;
+    request.target = target;
+    fill(request, true);
   }
 }
 
 /// Nobody asks twice in a row what was refused: the same servers would say the same.
 bool Operator::unasked() {
-  if (!settings_.manages || settings_.wish.servers.size() < 2 || base::Clock::now() < next_try_ || !blank_())
+  if (!settings_.manages || settings_.wish.servers.size() < 2 || base::Clock::now() < next_try_ || !watch_.blank())
     return false;
   try_again_ = std::clamp(try_again_ * 2, first_wait, longest_wait);
   next_try_ = base::Clock::now() + try_again_;
@@ -181,12 +198,13 @@ SetUpAnswer Operator::serve(const SetUpRequest& request, bool by_itself) {
     answer.report = Operation::planned(planned.plan);
     return answer;
   }
-  answer.report = run([&](Operation& operation) { return operation.run(planned.plan); });
+  answer.report = run(planned.plan, [&](Operation& operation) { return operation.run(planned.plan); });
   for (const std::string& note : answer.report.notes) log_(true, "event=operation_note note=" + quoted(note));
   return answer;
 }
 
-Report Operator::run(const std::function<Report(Operation&)>& what) {
+/// What is copied, and what to, answers no reads meanwhile.
+Report Operator::run(const plan::Plan& plan, const std::function<Report(Operation&)>& what) {
   Operation* operation = nullptr;
   {
     const std::lock_guard lock{mutex_};
@@ -194,7 +212,10 @@ Report Operator::run(const std::function<Report(Operation&)>& what) {
     operation_ = std::make_unique<Operation>(settings_.means, log_);
     operation = operation_.get();
   }
-  return what(*operation);
+  const auto held = aside(plan);
+  const Report report = what(*operation);
+  for (const std::string& server : held) watch_.hold(server, "");
+  return report;
 }
 
 }  // namespace wye::manager

@@ -4,11 +4,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "replication/manager/operation.h"
+#include "replication/plan/provision.h"
 #include "replication/plan/set_up.h"
 
 namespace wye::manager {
@@ -23,6 +25,12 @@ struct SetUpAnswer {
   Report report;                        // of the run, or of the plan
   std::vector<plan::Trouble> troubles;  // not empty: nothing was done
 };
+/// PROVISION, as it was said.
+struct ProvisionRequest {
+  std::string target;
+  std::string donor;  // empty: chosen
+  bool overwrite = false, by_dump = false, dry_run = false;
+};
 /// Called once, on the operator's thread.
 using SetUpDone = std::function<void(SetUpAnswer)>;
 
@@ -31,12 +39,20 @@ using SetUpDone = std::function<void(SetUpAnswer)>;
 class Operator {
  public:
   struct Settings {
-    bool manages = false;  // replication.mode: manage
-    plan::SetUpWish wish;  // without what a request says
+    bool manages = false;     // replication.mode: manage
+    bool provisions = false;  // replication.provision: auto
+    plan::SetUpWish wish;     // without what a request says
     Means means;
   };
-  /// `blank`: as far as the watch knows, all servers answer and none replicates; asked now and then, must be quick.
-  Operator(Settings settings, std::function<bool()> blank, Operation::Log log);
+  /// What the watch knows, and does. All are quick.
+  struct Watch {
+    std::function<bool()> blank;  // all servers answer and none replicates
+    std::function<std::shared_ptr<const topology::Topology>()> picture;
+    std::function<std::vector<std::string>()> purged;  // replicas whose source has no longer what they need
+    /// Takes a server out of reads, with words why; back with none.
+    std::function<void(const std::string& server, const std::string& why)> hold;
+  };
+  Operator(Settings settings, Watch watch, Operation::Log log);
   ~Operator();
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
@@ -45,14 +61,16 @@ class Operator {
   void stop();
   /// An error: another one is under way, or wye does not manage.
   base::Status set_up(SetUpRequest request, SetUpDone done);
+  base::Status provision(ProvisionRequest request, SetUpDone done);
   /// Of the operation that runs, or of the last one.
   Report report() const;
 
  private:
   struct Asked {
-    SetUpRequest request;
+    std::function<SetUpAnswer()> work;
     SetUpDone done;
   };
+  base::Status ask(bool dry_run, Asked asked);
   void loop() noexcept;
   void finish_old();
   void once();
@@ -60,10 +78,13 @@ class Operator {
   std::vector<plan::Known> look();
   plan::Known look_at(const plan::Server& server);
   SetUpAnswer serve(const SetUpRequest& request, bool by_itself);
-  Report run(const std::function<Report(Operation&)>& what);
+  SetUpAnswer fill(const ProvisionRequest& request, bool by_itself);
+  std::vector<std::string> aside(const plan::Plan& plan);
+  std::string purged();
+  Report run(const plan::Plan& plan, const std::function<Report(Operation&)>& what);
 
   const Settings settings_;
-  const std::function<bool()> blank_;
+  const Watch watch_;
   const Operation::Log log_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
@@ -75,6 +96,7 @@ class Operator {
   std::thread thread_;
   base::TimePoint next_try_{};       // operator's thread
   base::milliseconds try_again_{0};  // likewise
+  std::set<std::string> filled_;     // by itself, once; likewise
 };
 
 }  // namespace wye::manager

@@ -91,9 +91,10 @@ class Derivation {
       if (out.role == Role::replica) measure(id, out);
       judge(out);
     }
-    if (sights_[id].drained && out.state != State::offline && out.state != State::broken) {
+    const bool aside = sights_[id].drained || !sights_[id].held.empty();
+    if (aside && out.state != State::offline && out.state != State::broken) {
       out.state = State::draining;
-      out.reason = "drained by the operator";
+      out.reason = sights_[id].held.empty() ? "drained by the operator" : sights_[id].held;
     }
     return out;
   }
@@ -163,6 +164,14 @@ class Derivation {
 };
 
 }  // namespace
+
+bool source_purged(const topology::Observation& seen) {
+  // 1236 stands for whatever the source refuses to send; both flavours name this reason in their text.
+  return std::any_of(seen.channels.begin(), seen.channels.end(), [](const topology::Channel& channel) {
+    return (channel.receiver_errno == 1236 || channel.receiver_errno == 13'114) &&
+           channel.receiver_error.find("purged") != std::string::npos;
+  });
+}
 
 topology::Topology derive(const Settings& settings, const std::vector<Sight>& sights, Memory& memory,
                           base::TimePoint now) {

@@ -29,7 +29,11 @@ struct Sight {
   std::shared_ptr<const topology::Observation> observation;  // null: never answered
   std::optional<topology::Failure> failure;                  // absent: the last try succeeded
   bool drained = false;
+  std::string held{};  // not empty: an operation keeps it out of reads, and why
 };
+
+/// It can't go on: its source's binary logs no longer hold what comes next.
+bool source_purged(const topology::Observation& seen);
 
 /// What derive() carries from one call to the next.
 struct Memory {

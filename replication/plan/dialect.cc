@@ -127,15 +127,17 @@ base::Result<std::string> between(std::string_view value, char quote) {
 
 }  // namespace
 
-std::string masked(std::string_view sql) { return filled(sql, "<secret>", "<secret>"); }
+std::string masked(std::string_view sql) { return filled(sql, "<secret>", "<secret>", "<secret>"); }
 
-std::string filled(std::string_view sql, std::string_view password, std::string_view hash) {
+std::string filled(std::string_view sql, std::string_view password, std::string_view hash, std::string_view own) {
   std::string out;
   for (const char c : sql) {
     if (c == password_mark) {
       out += password;
     } else if (c == hash_mark) {
       out += hash;
+    } else if (c == own_mark) {
+      out += own;
     } else {
       out += c;
     }

@@ -61,10 +61,11 @@ struct Source {
 /// shown, logged and journaled. fill() puts it in on the way to the server. Quoted values hold no such characters.
 inline constexpr char password_mark = '\x01';  // as a literal
 inline constexpr char hash_mark = '\x02';      // its mysql_native_password hash, as a literal
+inline constexpr char own_mark = '\x03';       // the password of wye's own account, as a literal
 /// For people: each mark as <secret>.
 std::string masked(std::string_view sql);
-/// For the server. REQUIRES: both are quoted literals.
-std::string filled(std::string_view sql, std::string_view password, std::string_view hash);
+/// For the server. REQUIRES: all are quoted literals.
+std::string filled(std::string_view sql, std::string_view password, std::string_view hash, std::string_view own = {});
 
 /// A string literal. Nothing in a value ends the literal, whatever sql_mode says; with NO_BACKSLASH_ESCAPES (which
 /// wye's own sessions switch off) a backslash would count twice. An error: control characters, which no name or

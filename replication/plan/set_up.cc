@@ -1,10 +1,10 @@
 #include "replication/plan/set_up.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "replication/plan/set_up_checks.h"
+#include "replication/plan/steps.h"
 
 namespace wye::plan {
 namespace {
@@ -14,20 +14,7 @@ using topology::GtidSet;
 using topology::Observation;
 using topology::Survey;
 
-constexpr const char* no_data =
-    "NOT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE LOWER(TABLE_SCHEMA) NOT IN "
-    "('mysql', 'information_schema', 'performance_schema', 'sys', 'ndbinfo'))";
 constexpr std::uint32_t mysql_global_status = 50'706;  // performance_schema has it
-constexpr base::milliseconds connect_deadline{60'000};
-
-std::string select(const std::string& condition) { return "SELECT " + condition; }
-
-/// `column` (a variable with GTIDs) holds exactly this set.
-std::string same_gtids(Flavour flavour, const std::string& variable, const GtidSet& set) {
-  const std::string text = "'" + set.to_string(flavour) + "'", value = "@@GLOBAL." + variable;
-  if (flavour == Flavour::mariadb) return value + " = " + text;
-  return "GTID_SUBSET(" + value + ", " + text + ") AND GTID_SUBSET(" + text + ", " + value + ")";
-}
 
 /// Who becomes the primary, and why nobody can.
 class Choosing {
@@ -103,10 +90,10 @@ class Choosing {
 
 /// Gathers the steps. Order: what must be right before anything replicates; the primary quiet while positions are set;
 /// replicas fenced; primary open; account; replicas one after the other; semi-sync when they are there.
-class Building {
+class Building : Steps {
  public:
   Building(const SetUpWish& wish, const std::vector<Known>& known, std::size_t primary, SetUp& out)
-      : wish_{wish}, known_{known}, primary_{primary}, out_{out} {
+      : Steps{wish, known, out.plan, out.troubles}, wish_{wish}, known_{known}, primary_{primary}, out_{out} {
     for (std::size_t i = 0; i < known.size(); ++i)
       if (i != primary) replicas_.push_back(i);
     blank_ = !known[primary].survey->has_data();
@@ -117,8 +104,8 @@ class Building {
     number_servers();
     for (std::size_t i = 0; i < known_.size(); ++i) {
       row_format(i);
-      gtids(i);
-      if (wish_.semi_sync) plugins(i);
+      if (gtids(i) && i == primary_ && blank_) forget();
+      if (wish_.semi_sync) semi_sync(i, i != primary_);
     }
     if (quiet_) hush_primary();
     for (const std::size_t i : replicas_) {
@@ -127,47 +114,22 @@ class Building {
     }
     open_primary();
     account();
-    for (const std::size_t i : replicas_) follow(i);
+    for (const std::size_t i : replicas_)
+      if (!follows_already(i, primary_)) follow(i, primary_);
     if (wish_.semi_sync && !replicas_.empty()) wait_for_replicas();
     for (const std::size_t i : replicas_) arrived(i);
-    for (const auto& [server, lines] : lines_)
-      out_.plan.notes.push_back(name(server) +
-                                ": this version forgets at a restart what was set; put under [mysqld]: " + lines);
+    tell_notes();
   }
 
  private:
-  const Observation& at(std::size_t i) const { return *known_[i].observation; }
-  const Survey& survey(std::size_t i) const { return *known_[i].survey; }
-  const std::string& name(std::size_t i) const { return wish_.servers[i].name; }
-  Dialect dialect(std::size_t i) const { return Dialect{at(i).version}; }
   bool anew(std::size_t i) const { return i != primary_ && !is_copy(wish_, known_, primary_, i); }
-  bool mysql() const { return at(primary_).version.flavour == Flavour::mysql; }
+  bool mysql() const { return Steps::mysql(primary_); }
 
-  Step& add(std::size_t server, std::string what, std::vector<std::string> sql, std::vector<std::string> undo = {}) {
-    Step step;
-    step.server = name(server);
-    step.what = std::move(what);
-    step.sql = std::move(sql);
-    step.undo = std::move(undo);
-    out_.plan.steps.push_back(std::move(step));
-    return out_.plan.steps.back();
-  }
-  void note(std::size_t server, const std::string& line) {
-    if (!dialect(server).persists()) lines_[server] += (lines_[server].empty() ? "" : ", ") + line;
-  }
-  void refuse(std::size_t server, const base::Error& error) {
-    out_.troubles.push_back({name(server), error.message, "choose names without such characters"});
-  }
-
-  /// One variable, back to what it was if the set-up fails.
-  void set(std::size_t server, const std::string& variable, const std::string& value, const std::string& before) {
-    const Dialect d = dialect(server);
-    Step& step = add(server, variable + " = " + value, {d.set_global(variable, value)});
-    const bool bare =
-        value == "ON" || std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
-    step.check = select("@@GLOBAL." + variable + " = " + (value == "ON" ? "1" : bare ? value : "'" + value + "'"));
-    if (!before.empty()) step.undo = {d.set_global(variable, before)};
-    note(server, variable + " = " + value);
+  /// Its binary logs hold transactions without GTIDs, which no replica could take.
+  void forget() {
+    Step& step =
+        add(primary_, "forget what was written without GTIDs", {dialect(primary_).text(Phrase::reset_binlogs)});
+    step.guard = select(no_data);
   }
 
   void number_servers() {
@@ -184,54 +146,6 @@ class Building {
       taken.insert(next);
       set(i, "server_id", std::to_string(next), std::to_string(now));
     }
-  }
-
-  void row_format(std::size_t i) {
-    const std::string& now = survey(i).binlog_format;
-    if (now != "ROW" && !now.empty()) set(i, "binlog_format", "ROW", now);
-    if (!mysql() && survey(i).gtid_strict_mode == false) set(i, "gtid_strict_mode", "ON", "OFF");
-  }
-
-  void gtids(std::size_t i) {
-    if (!mysql() || (survey(i).gtid_mode == "ON" && survey(i).gtid_consistency.value_or(false))) return;
-    const Dialect d = dialect(i);
-    Step& step = add(i, "switch GTIDs on", {d.set_global("enforce_gtid_consistency", "ON")});
-    for (const char* mode : {"OFF_PERMISSIVE", "ON_PERMISSIVE", "ON"})
-      step.sql.push_back(d.set_global("gtid_mode", mode));
-    step.check = select("@@GLOBAL.gtid_mode = 'ON'");
-    note(i, "gtid_mode = ON, enforce_gtid_consistency = ON");
-    if (i == primary_ && blank_) {
-      // Its binary logs hold transactions without GTIDs, which no replica could take.
-      Step& forget = add(i, "forget what was written without GTIDs", {d.text(Phrase::reset_binlogs)});
-      forget.guard = select(no_data);
-    }
-  }
-
-  void plugins(std::size_t i) {
-    const SemiSyncNames names = dialect(i).semi_sync(survey(i).semi_sync_old_names);
-    const auto load = [&](const std::string& plugin, const std::string& library) {
-      Step& step = add(i, "load " + plugin, {"INSTALL PLUGIN " + plugin + " SONAME '" + library + "'"},
-                       {"UNINSTALL PLUGIN " + plugin});
-      step.check =
-          select("COUNT(*) = 1 FROM information_schema.PLUGINS WHERE PLUGIN_STATUS = 'ACTIVE' AND PLUGIN_NAME = '" +
-                 plugin + "'");
-      if (at(i).super_read_only) {  // INSTALL PLUGIN writes mysql.plugin; nobody else gets in between with a write that
-                                    // counts
-        step.sql.insert(step.sql.begin(), "SET GLOBAL super_read_only = OFF");
-        step.sql.push_back("SET GLOBAL super_read_only = ON");
-      }
-    };
-    if (!survey(i).semi_sync_source) load(names.source_plugin, names.source_library);
-    if (!survey(i).semi_sync_replica) load(names.replica_plugin, names.replica_library);
-    const std::string old = survey(i).semi_sync_wait_point;
-    if (!names.wait_point.empty() && old != "AFTER_SYNC") {
-      const Dialect d = dialect(i);
-      Step& step = add(i, "acknowledge before the commit shows", {d.set_global(names.wait_point, "'AFTER_SYNC'")});
-      step.check = select("@@GLOBAL." + names.wait_point + " = 'AFTER_SYNC'");
-      if (!old.empty()) step.undo = {d.set_global(names.wait_point, "'" + old + "'")};
-      note(i, names.wait_point + " = AFTER_SYNC");
-    }
-    if (i != primary_) set(i, names.replica_enabled, "ON", "OFF");
   }
 
   /// Nothing may be written between the look at its GTIDs and the moment when the replicas count them as theirs.
@@ -281,19 +195,6 @@ class Building {
     }
   }
 
-  void fence(std::size_t i) {
-    const Dialect d = dialect(i);
-    const std::string variable = d.text(Phrase::fence);
-    Step& step = add(i, "keep writes out", {d.set_global(variable, "ON")});
-    if (!at(i).read_only) {
-      if (variable != "read_only") step.undo = {d.set_global(variable, "OFF")};
-      step.undo.push_back("SET GLOBAL read_only = OFF");
-    }
-    step.check = select("@@GLOBAL." + variable + " = 1");
-    step.always = true;  // it may be so for now only
-    note(i, variable + " = ON");
-  }
-
   void open_primary() {
     const bool was_fenced = at(primary_).read_only || at(primary_).super_read_only;
     if (!quiet_ && !was_fenced) return;
@@ -328,31 +229,6 @@ class Building {
     arrives_ = step.check;
   }
 
-  bool follows_already(std::size_t i) const {
-    const topology::Address& address = wish_.servers[primary_].address;
-    return std::any_of(at(i).channels.begin(), at(i).channels.end(), [&](const topology::Channel& c) {
-      return c.uses_gtid && c.receiver_running && c.applier_running && comes_from(c, address, at(primary_));
-    });
-  }
-
-  void follow(std::size_t i) {
-    if (follows_already(i)) return;
-    const Dialect d = dialect(i);
-    const topology::Address& address = wish_.servers[primary_].address;
-    Source source;
-    source.host = wish_.verify ? address.certified_name() : address.host;
-    source.port = address.port;
-    source.user = wish_.account;
-    source.tls = {wish_.tls || known_[primary_].encrypted, wish_.verify, wish_.ca, "", ""};
-    auto change = d.change_source(source);
-    if (!change) return refuse(i, change.error());
-    Step& step =
-        add(i, "follow " + name(primary_), {d.text(Phrase::stop_replica), *change, d.text(Phrase::start_replica)});
-    if (at(i).channels.empty()) step.undo = {d.text(Phrase::stop_replica), d.text(Phrase::reset_replica)};
-    step.replicates_from = source.host + ":" + std::to_string(source.port);
-    step.deadline = connect_deadline;
-  }
-
   void wait_for_replicas() {
     const SemiSyncNames names = dialect(primary_).semi_sync(survey(primary_).semi_sync_old_names);
     set(primary_, names.source_enabled, "ON", "OFF");
@@ -379,7 +255,6 @@ class Building {
   std::vector<std::size_t> replicas_;
   bool blank_ = false, quiet_ = false;
   std::string arrives_;
-  std::map<std::size_t, std::string> lines_;  // for the configuration files, by server
 };
 
 bool usable(const std::vector<Known>& known) {

@@ -27,7 +27,8 @@ struct SetUpWish {
   std::string primary;                 // by name; empty: chosen
   std::vector<std::string> overwrite;  // servers whose own data may go
   bool semi_sync = false;
-  std::string account;  // that replicas log in with
+  std::string account;      // that replicas log in with
+  std::string own_account;  // wye's own
   std::string account_host = "%";
   bool tls = false, verify = false;  // tls: required; else it is used where the primary offers it
   std::string ca;

@@ -7,6 +7,21 @@
 
 namespace wye::plan {
 
+/// How a server gets the data of another one, `donor`.
+struct Copy {
+  enum class Way : std::uint8_t {
+    none,
+    clone,  // the step's statement is CLONE INSTANCE, after which the server restarts
+    dump,   // the flavour's own tools; statements are run before
+  };
+  Way way = Way::none;
+  std::string donor;  // its name in the configuration
+  bool quiet_donor =
+      false;  // dump: it replicates: its applier is stopped until the copy has begun, and no lock is taken
+  std::uint64_t bytes = 0;  // about how many
+  bool operator==(const Copy&) const = default;
+};
+
 /// One change on one server, as data: what DRY RUN prints is what runs. SQL holds no password (see dialect.h).
 /// Every step may be run again after a crash: either its statements can be said twice, or its check keeps it from that.
 struct Step {
@@ -24,6 +39,7 @@ struct Step {
   std::string replicates_from;  // "host:port"; empty: not asked
   std::vector<std::string> undo;
   base::milliseconds deadline{30'000};
+  Copy copy{};
   bool operator==(const Step&) const = default;
 };
 

@@ -201,6 +201,7 @@ void read_data(Asking& asking, Survey& out) {
     for (const auto& row : table->rows)
       if (!row.empty() && row.front()) grants.push_back(*row.front());
     out.sees_all = reads_everything(grants);
+    out.grants = std::move(grants);
   }
   std::map<std::string, topology::Schema> schemas;
   const Table* table = asking.ask("SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA", "schemas");
@@ -221,6 +222,28 @@ void read_data(Asking& asking, Survey& out) {
     }
   }
   for (auto& [name, schema] : schemas) out.schemas.push_back(std::move(schema));
+}
+
+/// What copying this server's data, or to this server, must know.
+void read_copying(Asking& asking, Survey& out) {
+  asking.ask("SET SESSION information_schema_stats_expiry = 0", "", true);  // MySQL 8.0: else a day old
+  const Table* table = asking.ask(
+      "SELECT TABLE_SCHEMA AS name, SUM(DATA_LENGTH + INDEX_LENGTH) AS n FROM information_schema.TABLES GROUP BY 1",
+      "sizes of tables");
+  for (std::size_t row = 0; table != nullptr && row < table->rows.size(); ++row) {
+    const std::string sum = cell(*table, row, {"n"});
+    if (!is_system_schema(cell(*table, row, {"name"}))) out.bytes += number(sum.substr(0, sum.find('.'))).value_or(0);
+  }
+  table = asking.ask(
+      "SELECT TABLE_SCHEMA AS name, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME, ' (', ENGINE, ')') AS place FROM "
+      "information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB'",
+      "engines of tables");
+  for (std::size_t row = 0; table != nullptr && row < table->rows.size(); ++row)
+    if (!is_system_schema(cell(*table, row, {"name"}))) out.not_innodb.push_back(cell(*table, row, {"place"}));
+  if (!out.clone_plugin) return;
+  table =
+      asking.ask("SELECT CAST(BEGIN_TIME AS CHAR) AS at FROM performance_schema.clone_status", "state of CLONE", true);
+  if (table != nullptr) out.cloned_at = cell(*table, 0, {"at"});
 }
 
 }  // namespace
@@ -264,7 +287,10 @@ base::Result<Survey> survey(Connection& connection, bool with_data, base::TimePo
   }
   read_accounts(asking, out, version, own);
   if (version.flavour == Flavour::mariadb) read_disk(asking, out);
-  if (with_data) read_data(asking, out);
+  if (with_data) {
+    read_data(asking, out);
+    read_copying(asking, out);
+  }
   if (asking.lost()) return *asking.lost();
   return out;
 }

@@ -42,7 +42,11 @@ struct Survey {
 
   /// Only a survey of the data has it (it may open many tables). `sees_all`: the account could see everything.
   bool with_data = false, sees_all = false;
-  std::vector<Schema> schemas;  // users' only
+  std::vector<Schema> schemas;          // users' only
+  std::uint64_t bytes = 0;              // of the users' tables, with indexes, as the server estimates it
+  std::vector<std::string> not_innodb;  // users' tables that CLONE would leave empty: "shop.log (MyISAM)"
+  std::vector<std::string> grants;      // of wye's own account
+  std::string cloned_at;                // MySQL with the clone plugin: when this server was last filled by it
 
   std::vector<std::string> unreadable;  // what could not be read, and the error
   bool operator==(const Survey&) const = default;

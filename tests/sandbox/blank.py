@@ -12,6 +12,15 @@ MANAGER_GRANTS = {
                 'BINLOG ADMIN, REPLICATION SLAVE ADMIN, REPLICATION MASTER ADMIN, READ_ONLY ADMIN, CONNECTION ADMIN ON *.* TO {} '
                 'WITH GRANT OPTION'],
 }
+# To fill servers: by CLONE, and by dump and load (docs/REPLICATION.md).
+_LOAD = ('INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK TABLES, CREATE VIEW, SHOW VIEW, TRIGGER, CREATE ROUTINE, '
+         'ALTER ROUTINE, EXECUTE')
+PROVISION_GRANTS = {
+    'mysql': [_LOAD + ' ON *.* TO {} WITH GRANT OPTION',
+              'BACKUP_ADMIN, CLONE_ADMIN, SET_ANY_DEFINER, ALLOW_NONEXISTENT_DEFINER, SYSTEM_USER ON *.* TO {}'],
+    'mysql56': [_LOAD + ' ON *.* TO {} WITH GRANT OPTION'],
+    'mariadb': [_LOAD + ', SET USER, DELETE HISTORY ON *.* TO {} WITH GRANT OPTION'],
+}
 # What no server can change while it runs. MySQL 9.7's own defaults will do.
 MUST_HAVES = {
     'mysql': {},
@@ -32,7 +41,8 @@ def blank(flavour):
             return {'report_host': '127.0.0.1', 'relay_log': 'relay', 'relay_log_recovery': 'ON', **MUST_HAVES[self.name]}
 
         def accounts(self):
-            grants = [f"GRANT {rights.format(repr(MONITOR) + '@' + repr('%'))}" for rights in MANAGER_GRANTS[self.name]]
+            grants = [f"GRANT {rights.format(repr(MONITOR) + '@' + repr('%'))}" for rights in
+                      MANAGER_GRANTS[self.name] + PROVISION_GRANTS[self.name]]
             ours = [s for s in super().accounts() if not _of_application(s) and not s.startswith('GRANT') or f"'root'@" in s]
             return [*ours[:-1], *grants, ours[-1]]
 

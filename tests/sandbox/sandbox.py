@@ -40,12 +40,13 @@ class Sandbox:
     _keep_logs = False
 
     def __init__(self, flavour=None, replicas=2, wye=None, folder=None, wye_config=None, wye_port=None, semi_sync=True,
-                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, managed=False, say=None):
+                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, managed=False, supervised=False, say=None):
         """Nothing runs before start() (or `with`). `wye`: path of the binary, True for $WYE_BIN or build/release/wye, None for
         servers only. `folder`: None makes one below build/sandboxes, and removes it at the end. `flavour`: mysql (default, or
         $WYE_FLAVOUR) | mariadb | mysql56. `wye_config`: nested values over the generated ones, or a
         function of the sandbox that gives them. `server_options`: more lines for my.cnf.
         `managed`: the servers begin empty, and wye makes the cluster ('later': not even wye is started; see blank.py).
+        `supervised`: a server that ends in order to restart (RESTART, CLONE) is started again.
         `links`: the servers can be cut off (box.links.cut('db1'); see links.py)."""
         self._say = say or (lambda text: None)
         self.flavour = flavours.flavour(flavour or os.environ.get('WYE_FLAVOUR', 'mysql'), say)
@@ -64,6 +65,8 @@ class Sandbox:
         count = replicas + 1
         taken = ports.take(2 * count + 3)
         self.servers = [self._server(f'db{i + 1}', taken[i], i + 1, taken[count + i] if links else None) for i in range(count)]
+        for server in self.servers:
+            server.supervised = supervised
         self.links = Links(self.folder, self.servers, taken[-3]) if links else None
         self.wye = None
         self._wye_config = wye_config
@@ -296,6 +299,16 @@ class Sandbox:
         """Path of a script that runs this flavour's shell, wherever it is installed."""
         return self.folder / ('mysql' if self.flavour.name == 'mysql' else 'mariadb')  # MySQL 5.6 comes without one
 
+    def _write_tools(self):
+        """`tools`: the programs that dump and load, under their usual names (replication.tools)."""
+        folder = self.folder / 'tools'
+        folder.mkdir(exist_ok=True)
+        shell = self.flavour.binaries.client
+        for name in ('mysqldump', 'mysql') if self.flavour.name == 'mysql' else ('mariadb-dump', 'mariadb'):
+            program = str(Path(shell[-1]).with_name(name)) if '/' in shell[-1] else shutil.which(name) or name
+            (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join([*shell[:-1], program])} "$@"\n')
+            (folder / name).chmod(0o755)
+
     def env(self):
         values = {
             'WYE_USER': flavours.APP, 'WYE_PASSWORD': flavours.APP_PASSWORD, 'WYE_DATABASE': flavours.DATABASE,
@@ -312,6 +325,7 @@ class Sandbox:
 
     def write_env(self):
         """`env`: for `source` and for tests; every value in single quotes. And the shell's script."""
+        self._write_tools()
         self.client.write_text(f'#!/bin/sh\nexec {shlex.join(self.flavour.binaries.client)} "$@"\n')
         self.client.chmod(0o755)
         lines = [f"{key}='{value}'" for key, value in self.env().items()]

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -99,6 +100,8 @@ class Process:
 class Server:
     """A primary or replica. `port` is the server's own; `address` is what others use (a link, if the sandbox has links)."""
 
+    supervised = False  # see supervise.py
+
     def __init__(self, name, folder, flavour, port, server_id, public_port=None):
         self.name, self.folder, self.flavour = name, Path(folder), flavour
         self.port, self.server_id, self.public_port = port, server_id, public_port or port
@@ -130,7 +133,8 @@ class Server:
         if self.pid:
             raise SandboxError(f'{self.name} runs already')
         (self.datadir / 'mysql.sock.lock').unlink(missing_ok=True)  # of a killed one: its pid may be somebody else's by now
-        self.process.spawn(self.flavour.command(self.config), self.log, cwd=self.folder,
+        supervisor = [sys.executable, str(Path(__file__).with_name('supervise.py'))] if self.supervised else []
+        self.process.spawn(supervisor + self.flavour.command(self.config), self.log, cwd=self.folder,
                            env={**os.environ, **self.flavour.environment})
 
     def wait_ready(self, seconds=60):

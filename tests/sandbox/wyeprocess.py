@@ -114,7 +114,10 @@ class WyeProcess:
     def connect(self, user=APP, password=APP_PASSWORD, database=DATABASE, timeout=30.0, tls='preferred'):
         return Connection('127.0.0.1', self.port, user, password, database, timeout=timeout, tls=tls)
 
+    def connect_admin(self, timeout=30.0):
+        return Connection(unix=str(self.admin_socket), user='admin', timeout=timeout)
+
     def admin(self, statement):
         """A statement on the admin console: a list of dicts."""
-        with Connection(unix=str(self.admin_socket), user='admin', timeout=30.0) as connection:
+        with self.connect_admin() as connection:
             return connection.query(statement).dicts()

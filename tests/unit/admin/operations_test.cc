@@ -58,6 +58,21 @@ TEST_CASE("SET UP REPLICATION takes its options in any order") {
   }
 }
 
+TEST_CASE("PROVISION takes a server and options in any order") {
+  auto all = parse_provision("'db 4' by dump dry run from `db2` OVERWRITE");
+  REQUIRE(all);
+  CHECK(all->target == "db 4");
+  CHECK(all->donor == "db2");
+  CHECK((all->by_dump && all->dry_run && all->overwrite));
+  auto plain = parse_provision("db4");
+  REQUIRE(plain);
+  CHECK((plain->donor.empty() && !plain->by_dump && !plain->dry_run && !plain->overwrite));
+  for (const char* wrong : {"", "db4 db5", "db4 FROM", "db4 BY", "db4 BY CLONE", "db4 DRY", "db4 FROM a FROM b"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_provision(wrong));
+  }
+}
+
 TEST_CASE("What is refused is an error that names the servers; a dry run lists all") {
   std::optional<manager::SetUpRequest> asked;
   const auto error = std::get<base::Error>(run(with(troubled(5), asked), "set up replication primary db1;"));
@@ -82,7 +97,8 @@ TEST_CASE("Steps are rows; what was undone is an error") {
   context.operation = [&] { return answer.report; };
   const auto table = std::get<protocol::Table>(run(context, "SET UP REPLICATION"));
   REQUIRE(table.rows.size() == 2);
-  CHECK(table.rows[0] == std::vector<protocol::Cell>{"1", "db2", "SET x", "done", "7", "keep writes out", {}});
+  CHECK(table.rows[0] ==
+        std::vector<protocol::Cell>{"1", "db2", "SET x", "done", "7", "keep writes out", {}, {}, {}, {}, {}});
   CHECK(table.rows[1][3] == "note");
   const auto shown = std::get<protocol::Table>(run(context, "SHOW OPERATION"));
   CHECK(shown.columns[1] == "state");

@@ -1,0 +1,89 @@
+#include <algorithm>
+
+#include "replication/manager/change_log.h"
+#include "replication/manager/operator.h"
+#include "replication/manager/tools.h"
+
+// PROVISION: the operator's part.
+namespace wye::manager {
+namespace {
+
+std::string listed(const std::vector<plan::Trouble>& troubles) {
+  std::string out;
+  for (const plan::Trouble& one : troubles)
+    out += (out.empty() ? "" : "; ") + (one.server.empty() ? "" : one.server + ": ") + one.what;
+  return out;
+}
+
+}  // namespace
+
+base::Status Operator::provision(ProvisionRequest request, SetUpDone done) {
+  const bool dry_run = request.dry_run;
+  return ask(dry_run, {[this, request = std::move(request)] { return fill(request, false); }, std::move(done)});
+}
+
+/// Once by itself: if it does not help, somebody should look.
+std::string Operator::purged() {
+  if (!settings_.manages || !settings_.provisions) return {};
+  for (const std::string& server : watch_.purged())
+    if (filled_.insert(server).second) return server;
+  return {};
+}
+
+SetUpAnswer Operator::fill(const ProvisionRequest& request, bool by_itself) {
+  plan::ProvisionWish wish;
+  wish.cluster = settings_.wish;
+  wish.target = request.target;
+  wish.donor = request.donor;
+  wish.overwrite = request.overwrite;
+  wish.by_dump = request.by_dump;
+  wish.unasked = by_itself;
+  const auto picture = watch_.picture();
+  wish.primary = picture->primary;
+  for (const topology::Server& server : picture->servers)
+    wish.standings.push_back({server.state == topology::State::online, server.lag});
+  auto known = look();
+  // Last of all, for what a replica had when it was looked at the primary has now.
+  if (wish.primary) known[*wish.primary] = look_at(wish.cluster.servers[*wish.primary]);
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (wish.cluster.servers[i].name != wish.target || !known[i].observation) continue;
+    if (auto tools = find_tools(settings_.means.tools, known[i].observation->version); !tools)
+      wish.no_tools = tools.error().message;
+  }
+  const plan::Provision planned = plan::plan_provision(wish, known);
+  SetUpAnswer answer;
+  answer.troubles = planned.troubles;
+  if (by_itself)
+    log_(true, "event=provision_begins server=" + quoted(wish.target) + " why=" + quoted("binary logs purged") +
+                   (planned.troubles.empty() ? " donor=" + quoted(planned.donor)
+                                             : " refused=" + quoted(listed(planned.troubles))));
+  if (!answer.troubles.empty()) return answer;
+  answer.report = request.dry_run
+                      ? Operation::planned(planned.plan)
+                      : run(planned.plan, [&](Operation& operation) { return operation.run(planned.plan); });
+  if (!request.dry_run)
+    for (const std::string& note : planned.plan.notes) log_(true, "event=operation_note note=" + quoted(note));
+  return answer;
+}
+
+/// Takes out of reads what the plan fills, and what it copies if another replica is left.
+std::vector<std::string> Operator::aside(const plan::Plan& plan) {
+  std::vector<std::string> held;
+  const auto hold = [&](const std::string& server, const std::string& why) {
+    watch_.hold(server, why);
+    held.push_back(server);
+  };
+  for (const plan::Step& step : plan.steps) {
+    if (step.copy.way == plan::Copy::Way::none) continue;
+    hold(step.server, "it is being filled: SHOW OPERATION");
+    const auto picture = watch_.picture();
+    const bool others = std::any_of(picture->servers.begin(), picture->servers.end(), [&](const topology::Server& s) {
+      return s.role == topology::Role::replica && s.state == topology::State::online && s.name != step.copy.donor &&
+             s.name != step.server;
+    });
+    if (step.copy.quiet_donor && others) hold(step.copy.donor, step.server + " is filled from it: SHOW OPERATION");
+  }
+  return held;
+}
+
+}  // namespace wye::manager
