@@ -104,6 +104,16 @@ bool shows_without_table(std::string_view text, const Dialect& dialect) {
   return same(subject.text, "create") ? among(lexer.next().text, created) : among(subject.text, subjects);
 }
 
+bool has_derived_table(std::string_view text, const Dialect& dialect) {
+  bool from = false;
+  Lexer lexer{text, dialect};
+  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+    if (from && token.is('(')) return true;
+    from = token.kind == TokenKind::word && same(token.text, "from");
+  }
+  return false;
+}
+
 bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect) {
   if (facts.several) return one_sets_found_rows(text, dialect);
   switch (facts.kind) {

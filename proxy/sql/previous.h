@@ -21,6 +21,9 @@ std::uint8_t previous_use(std::string_view text, const Dialect& dialect);
 /// conditions (tried on MySQL 9.7.4 and MariaDB 10.11.19).
 bool shows_without_table(std::string_view text, const Dialect& dialect);
 
+/// FROM (SELECT ...): to MariaDB a table, as far as conditions go (tried on 10.11.19).
+bool has_derived_table(std::string_view text, const Dialect& dialect);
+
 /// What FOUND_ROWS() says after a statement that succeeded: its own number, or still that of the one before (tried on
 /// MySQL 9.7.4 and MariaDB 10.11.19). In doubt: its own.
 bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect);

@@ -108,7 +108,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         ran_.warnings = ok.warnings;
         const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
         const bool tells_last = command_[4] == com_init_db || command_[4] == com_set_option;
-        if (tells_last && mysql && !previous_.conditions_at(server_) && ok.warnings != previous_.last_warnings()) {
+        if (tells_last && mysql && !previous_.knows_warnings(server_) && ok.warnings != previous_.last_warnings()) {
           ok.warnings = static_cast<std::uint16_t>(std::min(previous_.last_warnings(), 0xffffU));
           answer_.changed();
         }

@@ -44,7 +44,7 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, 
   switch (facts.kind) {
     case sql::Kind::read:
       if (sql::same(facts.verb, "show")) return sql::shows_without_table(text, dialect);
-      return !facts.has(sql::fx_mentions_table);
+      return !facts.has(sql::fx_mentions_table) && !sql::has_derived_table(text, dialect);
     case sql::Kind::begin:
     case sql::Kind::commit:
     case sql::Kind::rollback:
@@ -93,6 +93,7 @@ std::string padded(const std::string& number) {
 }  // namespace
 
 bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect) {
+  last_failed_ = ran.failed;
   last_warnings_ = ran.failed ? std::max(1U, ran.warnings) : ran.warnings;
   const bool reads_previous = !facts.several && facts.has(sql::fx_previous_result);
   if (reads_previous && sql::same(facts.verb, "get") && !ran.failed) {  // changes no count; adds to the conditions

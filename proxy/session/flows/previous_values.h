@@ -92,8 +92,9 @@ class PreviousValues {
   void conditions_made(ServerId server) { conditions_at_ = server; }
   /// The previous statement's ROW_COUNT is -1, that of the connection to `server` may be another one.
   bool counted_elsewhere(ServerId server) const { return row_count_ == "-1" && row_count_at_ != server; }
-  /// Those of the previous statement itself.
+  /// Those of the previous statement itself. An error does not tell how many there are beside it: `server` may know.
   unsigned last_warnings() const { return last_warnings_; }
+  bool knows_warnings(ServerId server) const { return conditions_at_ == server && last_failed_; }
   /// The connection is gone, and what only it knew.
   void lost(ServerId server, bool primary);
   /// Another session gets it.
@@ -121,6 +122,7 @@ class PreviousValues {
   std::optional<std::string> insert_id_{"0"};  // absent: on the connection to the primary
   std::optional<ServerId> conditions_at_;      // absent: stored_
   unsigned conditions_count_ = 0, errors_count_ = 0, last_warnings_ = 0;
+  bool last_failed_ = false;
   std::optional<Conditions> stored_;
   std::optional<base::Error> own_error_;
 };
