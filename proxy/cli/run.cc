@@ -166,6 +166,7 @@ class Program {
   std::unique_ptr<protocol::RsaKey> rsa_;
   net::Loop loop_;  // signals and the admin console
   std::vector<std::unique_ptr<worker::Worker>> workers_;
+  routing::RoutinesOfTopology routines_;  // of the manager's planner
   std::unique_ptr<manager::Manager> manager_;
   std::unique_ptr<Reload> reload_;
   std::unique_ptr<metrics::Collector> collector_;
@@ -260,10 +261,12 @@ int Program::start() {
   }  // else clients wait for their greeting until a primary has been seen
   auto options = manager_options(config_);
   if (!options) return failed("servers", options.error().message);
+  options->routines_changed = [this](base::TimePoint since) { return shared_.routines_changed.since(since); };
   manager_ = std::make_unique<manager::Manager>(
       std::move(*options),
       [this](std::shared_ptr<const topology::Topology> t) {
-        for (auto& w : workers_) w->post(t);
+        const auto routines = routines_.follow(*t);
+        for (auto& w : workers_) w->post(t, routines);
       },
       manager_log);
   shared_.first = manager_->latest();

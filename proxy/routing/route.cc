@@ -23,6 +23,7 @@ std::string quoted(std::string_view text) { return "'" + std::string{text.substr
 /// May a hint take it to a replica? What is the primary's only because it tells of one server may; a stored function
 /// may as well (a replica is read-only); what changes data, takes locks or needs the session's state may not.
 bool hint_may_move(const sql::Facts& facts) {
+  if (facts.kind == Kind::call) return facts.replica_ok;
   if (facts.kind != Kind::read) return false;
   switch (facts.why) {
     case Why::plain_read:
@@ -39,8 +40,9 @@ bool hint_may_move(const sql::Facts& facts) {
 /// A write in the sense of a hint: taking it to a replica is the client's mistake, and gets an error.
 bool counts_as_write(const sql::Facts& facts) {
   switch (facts.kind) {
-    case Kind::write:
     case Kind::call:
+      return !facts.replica_ok;
+    case Kind::write:
     case Kind::unknown:
       return true;
     case Kind::read:
@@ -179,6 +181,8 @@ bool Router::leaves_nothing_behind() const {
     case Kind::use:
     case Kind::empty:
       return true;
+    case Kind::call:
+      return facts_.replica_ok;
     default:  // SAVEPOINT among them: on a MariaDB that is read_only, COMMIT refuses what it has written to the binary
               // log
       return false;
@@ -195,7 +199,8 @@ Result<Route> Router::inside_transaction() const {
     const bool for_its_kind = facts_.kind == Kind::read || facts_.kind == Kind::set || facts_.kind == Kind::write;
     return to_primary(for_its_kind && facts_.why != Why::plain_read ? reason_of(facts_.why) : Reason::transaction);
   }
-  const bool first_read = session_.transaction_untouched && facts_.kind == Kind::read;
+  const bool reads = facts_.kind == Kind::read || facts_.kind == Kind::call;
+  const bool first_read = session_.transaction_untouched && reads;
   if (!first_read || input_.topology.primary == id) return there;
   const topology::Server& server = input_.topology.servers[id];
   if (input_.need.covered_by(wanted_.consistency, id, server)) return there;
@@ -213,6 +218,9 @@ Result<Route> Router::outside_transaction() {
       return begin();
     case Kind::read:
       return read();
+    case Kind::call:
+      if (facts_.replica_ok) return read();
+      [[fallthrough]];
     default:
       return to_primary(reason_of(facts_.why));
   }

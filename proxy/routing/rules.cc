@@ -169,6 +169,7 @@ const Rule* Rules::match(const Subject& subject) const {
 }
 
 bool rule_may_move(const sql::Facts& facts) {
+  if (facts.kind == sql::Kind::call) return facts.replica_ok;
   if (facts.kind != sql::Kind::read || facts.has(sql::fx_may_commit_unreported)) return false;
   if (facts.replica_ok) return true;
   return facts.why == sql::Why::system_schema || facts.why == sql::Why::show_server ||

@@ -16,6 +16,10 @@ void join(Facts& facts, const Verdict& verdict) {
   facts.effects |= verdict.effects;
   facts.replica_ok = facts.replica_ok && verdict.replica_ok;
   const bool mixed = facts.kind != verdict.kind;
+  if (verdict.kind == Kind::call || facts.kind == Kind::call) {  // whose rows are whose is not known
+    facts.replica_ok = false;
+    if (strength(Why::call) > strength(facts.why)) facts.why = Why::call;
+  }
   if (strength(verdict.why) > strength(facts.why)) facts.why = verdict.why;
   if (!mixed) return;
   const bool unknown = facts.kind == Kind::unknown || verdict.kind == Kind::unknown;
@@ -25,7 +29,7 @@ void join(Facts& facts, const Verdict& verdict) {
 
 }  // namespace
 
-Facts classify(std::string_view text, const Dialect& dialect, Digester* digester) {
+Facts classify(std::string_view text, const Dialect& dialect, Digester* digester, const Routines* routines) {
   Facts facts;
   facts.hint = parse_hint(text);
   TokenStream tokens{text, dialect, digester};
@@ -33,7 +37,7 @@ Facts classify(std::string_view text, const Dialect& dialect, Digester* digester
   while (true) {
     while (tokens.now().is(';')) tokens.advance();
     if (tokens.now().kind == TokenKind::end) break;
-    const Verdict verdict = Statement{tokens, dialect}.run();
+    const Verdict verdict = Statement{tokens, dialect, routines}.run();
     if (first) {
       facts.kind = verdict.kind;
       facts.why = verdict.why;

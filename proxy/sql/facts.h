@@ -8,6 +8,7 @@
 namespace wye::sql {
 
 class Digester;
+class Routines;
 
 /// Which words the server would understand, and how it would cut the text. Everything classification depends on besides
 /// the text.
@@ -136,11 +137,15 @@ struct Facts {
   /// SET CHARACTER SET: "@@collation_database".
   std::string_view collation;
   bool has(Effect e) const { return (effects & e) != 0; }
+  /// It runs routines of which is not known that they only read: they may do to the session what they like.
+  bool runs_routines() const { return !replica_ok && (kind == Kind::call || has(fx_stored_function)); }
 };
 
 /// Classifies the text of one COM_QUERY or COM_STMT_PREPARE. Never throws, never allocates below 4 KiB of text,
 /// takes any bytes. Views in the answer alias `text`. What it can't place is a write.
-/// `digester`: takes in the tokens on the way, which costs less than a pass of its own.
-Facts classify(std::string_view text, const Dialect& dialect, Digester* digester = nullptr);
+/// `digester`: takes in the tokens on the way, which costs less than a pass of its own. `routines`: without it no
+/// stored routine may run on a replica.
+Facts classify(std::string_view text, const Dialect& dialect, Digester* digester = nullptr,
+               const Routines* routines = nullptr);
 
 }  // namespace wye::sql

@@ -4,6 +4,7 @@
 
 #include "proxy/sql/ascii.h"
 #include "proxy/sql/builtin_functions.h"
+#include "proxy/sql/routines.h"
 #include "proxy/sql/variables.h"
 
 namespace wye::sql {
@@ -152,6 +153,8 @@ void Scanner::take_symbol() {
     if (frame().with == With::body) frame().with = With::comma;
   } else if (token.is(',')) {
     if (frame().with == With::comma) frame().with = With::name;
+  } else if (token.is('.')) {
+    qualifier_ = tokens_.before().is_name() && !qualified_ ? tokens_.before().text : std::string_view{};
   }
 }
 
@@ -171,6 +174,7 @@ void Scanner::move_with_list() {
 void Scanner::take_word() {
   const Token& token = tokens_.now();
   const bool after_dot = tokens_.before().is('.');
+  qualified_ = after_dot;
   const bool names_cte = frame().with == With::name;
   if (frame().with != With::none) move_with_list();
   if (is_system_schema(token.text) && !after_dot && (show_ || tokens_.ahead().is('.'))) {
@@ -199,6 +203,13 @@ bool Scanner::is_call() const {
   return !may_precede_parenthesis(token.word);
 }
 
+/// Is the function at hand known to?
+bool Scanner::only_reads() const {
+  const bool qualified = tokens_.before().is('.');
+  if (routines_ == nullptr || (qualified && qualifier_.empty())) return false;
+  return routines_->only_reads(false, qualified ? qualifier_ : std::string_view{}, tokens_.now().text);
+}
+
 void Scanner::take_call() {
   const Token& token = tokens_.now();
   FunctionClass found = FunctionClass::unknown;
@@ -212,7 +223,7 @@ void Scanner::take_call() {
       return;
     case FunctionClass::unknown:
       add(fx_stored_function);
-      return raise(Why::unknown_function);
+      return only_reads() ? void() : raise(Why::unknown_function);
     case FunctionClass::user_lock:
       add(fx_user_lock);
       return raise(Why::server_function);

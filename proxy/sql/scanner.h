@@ -22,7 +22,8 @@ struct VariableName {
 /// column list or a CTE's name; what it can't tell counts as a stored function. Owner: one call of classify().
 class Scanner {
  public:
-  Scanner(TokenStream& tokens, const Dialect& dialect) : tokens_{tokens}, dialect_{dialect} {}
+  Scanner(TokenStream& tokens, const Dialect& dialect, const Routines* routines)
+      : tokens_{tokens}, dialect_{dialect}, routines_{routines} {}
 
   void step();                          // takes in the current token
   void scan_rest();                     // to the end of the statement
@@ -64,6 +65,7 @@ class Scanner {
   void take_variable(const VariableName&);
   bool is_call() const;
   void take_call();
+  bool only_reads() const;
   void take_table(const Token& next, const Token& after);
   bool is_account() const;
   void move_with_list();
@@ -72,6 +74,8 @@ class Scanner {
 
   TokenStream& tokens_;
   const Dialect& dialect_;
+  const Routines* routines_;    // nullptr: none is known
+  std::string_view qualifier_;  // in front of the last dot; empty: nothing, or more than one name
   std::array<Frame, 128> frames_{};
   std::size_t depth_ = 0;
   Why why_ = Why::plain_read;
@@ -82,6 +86,7 @@ class Scanner {
   bool show_ = false;
   bool accounts_ = false;
   bool table_name_ = false;
+  bool qualified_ = false;  // the last name
 };
 
 }  // namespace wye::sql

@@ -329,8 +329,7 @@ class Reader {
 
 SessionText session_text(std::string_view text, const Dialect& dialect, const Facts& facts) {
   SessionText out;
-  if (facts.has(fx_stored_function)) out.whole = false;
-  if (facts.kind == Kind::call || facts.kind == Kind::unknown) out.whole = false;
+  if (facts.runs_routines() || facts.kind == Kind::unknown) out.whole = false;
   const bool may_set = facts.has(fx_set_session) || facts.kind == Kind::set || facts.kind == Kind::use ||
                        facts.kind == Kind::write || facts.several || facts.has(fx_text_prepare);
   if (may_set) Reader{text, dialect, out}.run();

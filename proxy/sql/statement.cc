@@ -12,10 +12,11 @@ Verdict Statement::run() {
   verdict.kind = kind_;
   verdict.effects = scanner_.effects();
   verdict.collation = collation_;
-  if (kind_ == Kind::read) {
+  if (kind_ == Kind::read || (kind_ == Kind::call && calls_reader_)) {
     if (scanner_.server_variable() && !scanner_.effects_has(fx_mentions_table)) scanner_.raise(Why::server_variable);
     verdict.why = scanner_.why();
     verdict.replica_ok = verdict.why == Why::plain_read;
+    if (kind_ == Kind::call && !verdict.replica_ok) verdict.why = fixed_why_;
   } else {
     verdict.why = fixed_why_;
   }
@@ -32,6 +33,8 @@ void Statement::finish() {
     become(Kind::write, Why::write);  // WITH ... UPDATE and whatever else is no read
   } else if (kind_ == Kind::read && scanner_.why() == Why::unknown_statement) {
     unknown();
+  } else if (scanner_.writes()) {
+    calls_reader_ = false;
   }
 }
 

@@ -16,8 +16,8 @@ struct Verdict {
 /// Reads one statement from its first token to the semicolon or the end of the text.
 class Statement {
  public:
-  Statement(TokenStream& tokens, const Dialect& dialect)
-      : tokens_{tokens}, dialect_{dialect}, scanner_{tokens, dialect} {}
+  Statement(TokenStream& tokens, const Dialect& dialect, const Routines* routines)
+      : tokens_{tokens}, dialect_{dialect}, routines_{routines}, scanner_{tokens, dialect, routines} {}
   Verdict run();
 
  private:
@@ -80,9 +80,11 @@ class Statement {
 
   TokenStream& tokens_;
   const Dialect& dialect_;
+  const Routines* routines_;
   Scanner scanner_;
   Kind kind_ = Kind::unknown;
   std::string_view collation_;
+  bool calls_reader_ = false;               // CALL of a procedure that only reads
   Why fixed_why_ = Why::unknown_statement;  // of statements that are no reads
 };
 

@@ -74,4 +74,8 @@ SetVariable set_variable(std::string_view name) {
   return sticky ? SetVariable::sticky : SetVariable::ordinary;
 }
 
+bool is_session_variable(std::string_view name) {
+  return read_variable(name) != ReadVariable::server || set_variable(name) != SetVariable::ordinary;
+}
+
 }  // namespace wye::sql

@@ -24,5 +24,7 @@ enum class SetVariable : std::uint8_t {
   sticky,     // can't be replayed by value: pins
 };
 SetVariable set_variable(std::string_view name);
+/// A variable that a session can set.
+bool is_session_variable(std::string_view name);
 
 }  // namespace wye::sql

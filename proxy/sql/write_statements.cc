@@ -1,3 +1,4 @@
+#include "proxy/sql/routines.h"
 #include "proxy/sql/statement.h"
 
 namespace wye::sql {
@@ -68,6 +69,11 @@ void Statement::call() {
   become(Kind::call, Why::call, fx_may_commit_unreported);
   scanner_.table_name_follows();
   tokens_.advance();
+  const Token& name = tokens_.now();
+  const bool qualified = tokens_.ahead().is('.');
+  const Token& last = qualified ? tokens_.ahead(2) : name;
+  if (routines_ == nullptr || !name.is_name() || !last.is_name()) return;
+  calls_reader_ = routines_->only_reads(true, qualified ? name.text : std::string_view{}, last.text);
 }
 
 void Statement::pin(Why why, std::uint32_t effects) {

@@ -49,6 +49,7 @@ Worker::Worker(Shared& shared, unsigned index, unsigned of)
                              shared.frontier,
                              shared.globals_set,
                              shared.accounts_changed,
+                             shared.routines_changed,
                              need_,
                              waiters_,
                              commits_,
@@ -119,8 +120,10 @@ void Worker::accept(int fd, std::size_t listener) {
   slot->start();
 }
 
-void Worker::post(std::shared_ptr<const topology::Topology> topology) {
-  mailbox_.post([this, t = std::move(topology)]() mutable { adopt(std::move(t)); });
+void Worker::post(std::shared_ptr<const topology::Topology> topology,
+                  std::shared_ptr<const routing::Routines> routines) {
+  mailbox_.post(
+      [this, t = std::move(topology), r = std::move(routines)]() mutable { adopt(std::move(t), std::move(r)); });
 }
 
 void Worker::set_tls(std::vector<net::TlsContext> listen, net::TlsContext backend) {
@@ -146,12 +149,14 @@ void Worker::adopt(const Live& live) {
   commits_.set_idle(config_.pool.idle);
 }
 
-void Worker::adopt(std::shared_ptr<const topology::Topology> topology) {
+void Worker::adopt(std::shared_ptr<const topology::Topology> topology,
+                   std::shared_ptr<const routing::Routines> routines) {
   auto& current = contexts_.front()->topology;
   if (current != nullptr && (topology->epoch < current->epoch || topology->serial < current->serial)) return;
   need_.observe(*topology);
   for (auto& context : contexts_) {
     context->topology = topology;
+    context->routines = routines;
     if (!topology->primary) continue;
     context->greeting_version = topology->servers[*topology->primary].version;
     context->greeting_known = true;

@@ -28,7 +28,7 @@ struct Shared {
   const config::Config& config;  // as at the start; what a reload changes is `live`
   Live live;                     // of main's thread once the workers run: they have their own
   routing::Frontier frontier;
-  routing::Latest globals_set, accounts_changed;  // by statements of clients
+  routing::Latest globals_set, accounts_changed, routines_changed;  // by statements of clients
   std::atomic<unsigned> open_sessions{0};
   const protocol::RsaKey* rsa = nullptr;
   std::vector<net::TlsContext> listen_tls;  // one per config.listen; null: TLS off there
@@ -57,7 +57,8 @@ class Worker {
   void drain(base::milliseconds drain);
   void join();
 
-  void post(std::shared_ptr<const topology::Topology> topology);  // any thread
+  /// `routines`: those of this topology. Any thread.
+  void post(std::shared_ptr<const topology::Topology> topology, std::shared_ptr<const routing::Routines> routines);
   /// For connections from now on; open ones go on as they are. As Shared has them. Any thread.
   void set_tls(std::vector<net::TlsContext> listen, net::TlsContext backend);
   /// For statements from now on. Any thread.
@@ -77,7 +78,7 @@ class Worker {
   void kill(session::SessionId victim, bool query);
   Worker& worker_of(session::SessionId id) { return *all_[(id & 0x7fffffffU) % of_]; }
   session::Session* find(session::SessionId id);
-  void adopt(std::shared_ptr<const topology::Topology> topology);
+  void adopt(std::shared_ptr<const topology::Topology> topology, std::shared_ptr<const routing::Routines> routines);
   void adopt(const Live& live);
   Shared& shared_;
   unsigned index_, of_;

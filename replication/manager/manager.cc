@@ -12,6 +12,7 @@
 #include "replication/plan/derive.h"
 #include "replication/plan/problems.h"
 #include "replication/server/observe.h"
+#include "replication/server/routines.h"
 #include "replication/server/survey.h"
 
 namespace wye::manager {
@@ -19,7 +20,8 @@ namespace wye::manager {
 using topology::ServerId;
 
 namespace {
-constexpr base::seconds survey_interval{60};      // what changes seldom is a dozen statements
+constexpr base::seconds survey_interval{60};  // what changes seldom is a dozen statements
+constexpr base::seconds routines_interval{5};
 constexpr base::milliseconds longest_wait{1000};  // between two tries of a server that doesn't answer
 
 Operator::Settings operator_settings(const Options& options, const plan::Settings& watched) {
@@ -58,6 +60,11 @@ struct Manager::Impl {
   bool dirty = false;
   std::vector<plan::Sight> sights;
   plan::Surveys surveys;
+  struct {
+    std::optional<ServerId> server;  // whose they are
+    std::shared_ptr<const topology::Routines> all;
+    base::TimePoint at{};  // when it was asked for them
+  } routines;
   std::shared_ptr<const topology::Topology> latest;
 
   std::optional<plan::Settings> next_settings;  // for the planner's next look
@@ -75,6 +82,7 @@ struct Manager::Impl {
   std::vector<std::string> purged();
   void hold(const std::string& server, const std::string& why);
   void look_closer(std::size_t id, base::TimePoint& next);
+  void look_at_routines(std::size_t id, base::TimePoint& next, server::RoutinesRead& read);
   void say(Level level, const std::string& text) const noexcept;
   void watch(std::size_t id) noexcept;
   bool tick(std::size_t id);
@@ -176,15 +184,42 @@ void Manager::Impl::look_closer(std::size_t id, base::TimePoint& next) {
   surveys[id] = std::make_shared<const topology::Survey>(std::move(*seen));
 }
 
+/// The primary's, now and then and whenever they may have changed; after an observation, and never more than a
+/// twentieth of the time. That they can't be read says nothing of the server.
+void Manager::Impl::look_at_routines(std::size_t id, base::TimePoint& next, server::RoutinesRead& read) {
+  const base::TimePoint began = options.clock();
+  {
+    const std::lock_guard lock{mutex};
+    if (latest->primary != static_cast<ServerId>(id)) return;
+    const bool mine = routines.server == static_cast<ServerId>(id);
+    const bool anew = mine && options.routines_changed && options.routines_changed(routines.at);
+    if (mine && !anew && began < next) return;
+  }
+  if (!connections[id]->connected() || (began < next && read.routines == nullptr)) return;
+  const auto done = server::read_routines(*connections[id], read);
+  const auto took = options.clock() - began;
+  next = began + std::max<base::Clock::duration>(routines_interval, 20 * took);
+  if (!done) {
+    read = {};
+    next = began + survey_interval;
+  }
+  const std::lock_guard lock{mutex};
+  routines = {static_cast<ServerId>(id), read.routines, began};
+  dirty = true;
+  changed.notify_all();
+}
+
 void Manager::Impl::watch(std::size_t id) noexcept {
   const server::LibraryThread library;
   base::milliseconds wait = options.interval;
-  base::TimePoint next = options.clock(), survey_at = next;
+  base::TimePoint next = options.clock(), survey_at = next, routines_at = next;
+  server::RoutinesRead routines_read;
   do {
     bool answered = false;
     try {
       answered = tick(id);
       if (answered) look_closer(id, survey_at);
+      if (answered) look_at_routines(id, routines_at, routines_read);
     } catch (const std::exception& error) {
       say(Level::error,
           "event=observe_failed server=" + quoted(options.servers[id].name) + " error=" + quoted(error.what()));
@@ -206,10 +241,15 @@ void Manager::Impl::plan_once() {
     if (next_settings) settings = *std::exchange(next_settings, std::nullopt);
     copy = sights;  // shared pointers: cheap
   }
-  auto topology = std::make_shared<const topology::Topology>(plan::derive(settings, copy, memory, options.clock()));
-  std::shared_ptr<const topology::Topology> before;
+  auto derived = plan::derive(settings, copy, memory, options.clock());
+  std::shared_ptr<const topology::Topology> before, topology;
   {
     const std::lock_guard lock{mutex};
+    if (derived.primary && derived.primary == routines.server) {
+      derived.routines = routines.all;
+      derived.routines_at = routines.at;
+    }
+    topology = std::make_shared<const topology::Topology>(std::move(derived));
     before = std::exchange(latest, topology);
   }
   if (publish) publish(topology);  // first: the log and the disk may take their time

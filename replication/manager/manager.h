@@ -44,6 +44,8 @@ struct Options {
   server::ConnectOptions connect;
   std::string state_dir;  // where the last known primary and the journal are kept; empty: nowhere
   Managing managing;
+  /// Stored routines may have changed since this moment, as far as is known elsewhere. Any thread of the manager.
+  std::function<bool(base::TimePoint)> routines_changed;
   std::function<base::TimePoint()> clock = base::Clock::now;
 };
 

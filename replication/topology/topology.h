@@ -8,6 +8,7 @@
 
 #include "proxy/base/clock.h"
 #include "replication/topology/gtid_set.h"
+#include "replication/topology/routines.h"
 
 namespace wye::topology {
 
@@ -88,6 +89,9 @@ struct Topology {
   std::vector<Server> servers;
   std::optional<ServerId> primary;
   Flavour flavour = Flavour::mysql;  // the primary's, else the last known
+  std::shared_ptr<const Routines>
+      routines;                   // the primary's; the same object as long as nothing changes; absent: unknown
+  base::TimePoint routines_at{};  // when the question was sent
 };
 
 }  // namespace wye::topology

@@ -13,6 +13,7 @@
 #include "proxy/routing/frontier.h"
 #include "proxy/routing/latest.h"
 #include "proxy/routing/levels.h"
+#include "proxy/routing/routines.h"
 #include "proxy/routing/rules.h"
 #include "proxy/session/driver/commits.h"
 #include "proxy/session/driver/killer.h"
@@ -58,6 +59,7 @@ struct Context {
   routing::Frontier& frontier;
   routing::Latest& globals_set;       // SET GLOBAL: what later sessions begin with
   routing::Latest& accounts_changed;  // GRANT, DROP USER ...: what connections from before may do
+  routing::Latest& routines_changed;  // CREATE FUNCTION ...: what `routines` says
   routing::FrontierNeed& need;
   Waiters& waiters;
   Commits& commits;
@@ -77,9 +79,10 @@ struct Context {
   bool greeting_known;                     // false: not even the last known; clients wait for their greeting
   const ListedAccounts* listed = nullptr;  // nullptr: the servers' accounts log in
   metrics::DigestStore* digests = nullptr;
-  std::shared_ptr<const routing::Rules> rules;  // nullptr: none; replaced between callbacks only
-  std::size_t worker = 0;                       // its place among them
-  std::uint32_t turns = 0;                      // sessions, counted
+  std::shared_ptr<const routing::Rules> rules;          // nullptr: none; replaced between callbacks only
+  std::size_t worker = 0;                               // its place among them
+  std::uint32_t turns = 0;                              // sessions, counted
+  std::shared_ptr<const routing::Routines> routines{};  // of `topology`, replaced with it; nullptr: not known
 };
 
 }  // namespace wye::session

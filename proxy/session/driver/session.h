@@ -232,6 +232,10 @@ class Session final : public net::StreamOwner,
   void note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool ahead);
   void note_user_variables();
   void send_user_variables(pool::Backend& backend);
+  // session_routines.cc
+  void know_routines(sql::Facts& facts, std::string_view text, const ReadAs& as, std::string_view schema) const;
+  void know_routines();
+  void note_routine(pool::Backend& backend) const;
   // session_digest.cc
   sql::Facts classified(std::string_view text, ReadAs& as) const;
   void correct(sql::Facts& facts, std::uint64_t digest) const;
@@ -343,7 +347,7 @@ class Session final : public net::StreamOwner,
   } lost_infile_;             // what the client hears at the end of its file
   std::optional<Kill> kill_;  // the command is a KILL of a client's session
   struct {
-    bool globals = false, accounts = false;
+    bool globals = false, accounts = false, routines = false;
   } side_effects_;    // it changes more than this session
   sql::Facts facts_;  // views into command_ or a prepared statement's text
   struct {

@@ -216,16 +216,18 @@ void Session::know_defaults() {
 void Session::note_side_effects() {
   if (side_effects_.globals) context_.globals_set.note(base::Clock::now());
   if (side_effects_.accounts) context_.accounts_changed.note(base::Clock::now());
+  if (side_effects_.routines) context_.routines_changed.note(base::Clock::now());
 }
 
 /// What the statement does to the session that no tracker reports.
 void Session::note_statement() {
   const auto before = session_.pinned();
   know_defaults();
+  know_routines();
   session_.before(facts_);
   note_user_variables();
-  side_effects_ = {sets_globals(facts_),
-                   may_change_accounts(facts_, statement_ != nullptr ? statement_->text : command_text())};
+  const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
+  side_effects_ = {sets_globals(facts_), may_change_accounts(facts_, text), may_change_routines(facts_, text)};
   count_pin(before);
   primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
                    (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
@@ -379,6 +381,7 @@ void Session::explain_route(std::string_view text) {
   sql.remove_prefix(std::min(word.size(), sql.size()));
   ReadAs as;
   auto facts = classified(sql, as);
+  know_routines(facts, sql, as, session_.schema);
   correct(facts, as.digest);
   std::vector<routing::Candidate> candidates;
   const auto need = levels(facts);

@@ -39,7 +39,8 @@ bool Session::must_run_maker(const pool::Backend& backend) const {
   // Whether a routine clears them, MariaDB decides by the tables in it; MySQL adds to them what a command says.
   const bool command = command_[4] == com_init_db || command_[4] == com_field_list;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  const bool unseen = mariadb ? facts_.kind == sql::Kind::call : command;
+  const bool routine = facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function);
+  const bool unseen = mariadb ? routine : command;
   return ((reads_conditions_ && not_stored) || unseen) && maker_ && maker_->server != backend.key().server &&
          previous_.has_conditions(maker_->server);
 }

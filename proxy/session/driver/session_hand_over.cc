@@ -181,8 +181,9 @@ void Session::give_away(topology::ServerId from) {
   held_.erase(std::find(held_.begin(), held_.end(), backend));
   previous_.given_away(from);
   context_.metrics.hand_overs.add();
-  // User variables are set here, or the client's reset has taken away what the login set.
-  const bool as_it_is = !backend->state().user_variables && backend->key() == backend_key(from);
+  // User variables are set here, a routine has run, or the client's reset has taken away what the login set.
+  const auto& there = backend->state();
+  const bool as_it_is = !there.user_variables && !there.routine && backend->key() == backend_key(from);
   context_.pool.release(*backend, as_it_is);
 }
 

@@ -54,7 +54,8 @@ void Session::warn_of_commits() {
 void Session::note_seen(base::TimePoint now) {
   constexpr std::uint32_t data = sql::fx_mentions_table | sql::fx_stored_function | sql::fx_text_prepare;
   const bool plain = facts_.kind == sql::Kind::read && !facts_.several && (facts_.effects & data) == 0;
-  if (!ran_.result_set || plain || command_[4] == com_stmt_prepare) return;
+  const bool shows = ran_.result_set || facts_.kind == sql::Kind::call;  // its last answer has no rows
+  if (!shows || plain || command_[4] == com_stmt_prepare) return;
   const bool chosen = reason_ == routing::Reason::replica_read || reason_ == routing::Reason::hint_replica ||
                       reason_ == routing::Reason::rule_replica || reason_ == routing::Reason::rule_server ||
                       reason_ == routing::Reason::read_only_transaction;

@@ -31,6 +31,7 @@ void Session::prepare() {
   statement_->under = session_.reads_under();
   statement_->facts = facts_ = classified(statement_->text, statement_->read_as);
   tally_.as = statement_->read_as;
+  know_routines();
   if (!take_rule(false)) return prepared_.remove(statement_->id);
   expect_ = protocol::Expect::prepare;
   route_and_run();

@@ -183,6 +183,7 @@ void Session::run_on(pool::Backend& backend) {
 void Session::send_statement(pool::Backend& backend) {
   first_ = true;
   passed_ = failed_ = unreported_ = false;
+  note_routine(backend);
   if (begins_on_primary()) move_transaction();
   leave_transaction_elsewhere();
   was_in_transaction_ = session_.in_transaction();

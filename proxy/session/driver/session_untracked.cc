@@ -138,8 +138,8 @@ void Session::trackers_are(const RowCollector::Rows* rows) {
 
 /// MariaDB reports no SET @@x = ..., and what routines and EXECUTE run is not seen.
 void Session::note_unseen() {
-  const bool runs_others = facts_.kind == sql::Kind::call || facts_.kind == sql::Kind::unknown ||
-                           facts_.has(sql::fx_stored_function) || facts_.has(sql::fx_text_prepare);
+  const bool runs_others =
+      facts_.runs_routines() || facts_.kind == sql::Kind::unknown || facts_.has(sql::fx_text_prepare);
   if (context_.topology->flavour != topology::Flavour::mariadb || !runs_others || !is_primary(server_)) return;
   if (command_[4] == com_query || command_[4] == com_stmt_execute) values_unknown_ = true;
 }

@@ -55,7 +55,7 @@ void SessionState::before(const sql::Facts& facts) {
   uses_next_ = facts.kind != sql::Kind::read || facts.has(Effect::fx_mentions_table);
   if (facts.has(Effect::fx_user_lock)) keep(Keep::user_lock);
   if (facts.has(Effect::fx_text_prepare)) keep(Keep::text_prepare);
-  if (facts.kind == sql::Kind::call || facts.has(Effect::fx_stored_function)) keep(Keep::routine);
+  if (facts.runs_routines()) keep(Keep::routine);
   if (facts.kind == sql::Kind::unknown) keep(Keep::unknown_statement);
   // Inside a transaction it is an error, which that transaction's server tells.
   next_said_ = facts.has(Effect::fx_next_transaction) && !in_transaction();
@@ -208,6 +208,10 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use)) next_unknown_ = had_next;
   if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables) && pin_ == Pin::lock_tables) pin_ = Pin::none;
   if (facts != nullptr && facts->has(sql::Effect::fx_handler)) pin(Pin::handler);
+  // A routine runs in its own schema, which its results name; an error behind them does not say that it is over.
+  const bool calls =
+      facts != nullptr && (facts->kind == sql::Kind::call || facts->has(sql::Effect::fx_stored_function));
+  const bool keeps_schema = calls && facts->replica_ok;
   bool named = false, state_changed = false;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     switch (item.type) {
@@ -216,6 +220,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
         set_variable(item.name, item.value, from_primary);
         break;
       case protocol::TrackerType::schema:
+        if (keeps_schema) break;
         named = true;
         set_schema(item.value);
         break;
@@ -238,9 +243,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
     pin(Pin::untracked_setting);
   }
   // A routine may have made a temporary table, and its text is not seen.
-  const bool routine =
-      facts != nullptr && (facts->kind == sql::Kind::call || facts->has(sql::Effect::fx_stored_function));
-  if (from_primary && state_changed && routine) pin(Pin::untracked_setting);
+  if (from_primary && state_changed && calls) pin(Pin::untracked_setting);
   // MariaDB reports SET autocommit, but not SET @@autocommit = 1; the flags never miss it.
   const auto autocommit = variables_.find("autocommit");
   const bool flag = (ok.status & protocol::status::autocommit) != 0;

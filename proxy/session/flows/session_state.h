@@ -35,6 +35,7 @@ struct ConnectionState {
   std::string next_transaction;  // NextTransaction::pending() of this connection
   bool tells_next = false;       // wye has switched its tracker on
   bool user_variables = false;   // the session's are set here, and must be reset for another one
+  bool routine = false;          // one has run here: likewise
   std::string schema;
   std::uint64_t schema_use = 0;                               // which USE of the session; 0: the login's
   Variables variables;                                        // what was set here
@@ -44,7 +45,7 @@ struct ConnectionState {
   std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
   void forget_session() {
     insert_id.emplace(1, '0');
-    conditions = tells_next = user_variables = false;
+    conditions = tells_next = user_variables = routine = false;
     next_transaction.clear();
     schema_use = UINT64_MAX;
     variables.clear();

@@ -19,6 +19,25 @@ def calls(s):
 
 
 @rule(12)
+def readers(s):
+    """Those that say that they only read, and do."""
+    home = '' if s.schema == s.first and s.chance(0.8) else f'{s.first}.'
+    items = s.table('items')
+    for _ in range(s.number(1, 3)):
+        n = s.number(0, 8)
+        statement = s.one(f'SELECT {home}twice({n})', f'SELECT {home}counted() AS c', f'SELECT {home}reads_sum({n}) + {home}twice(2)', f'SELECT {home}reads_name({n})',
+            f'SELECT {home}reads_or_fails({n})', f'SELECT id, {home}reads_name(id) FROM {items} WHERE {home}twice(id) > {n} ORDER BY id',
+            f'SELECT id, {home}reads_or_fails(id) FROM {items} ORDER BY id', f'SELECT {home}Reads_Sum (1), {home}`reads_name`(2)',
+            f'CALL {home}reads_two({n})', f'CALL {home}reads_two((SELECT COUNT(*) FROM {items}))', f'CALL {home}reads_warns', f'CALL {home}reads_nothing({n})',
+            f'CALL {home}reads_handled({n})', f'CALL {home}reads_and_fails({n})', f'CALL {home}reads_two()', f'CALL {home}reads_nothing({home}counted())',
+            f'SELECT {home}counted(); SELECT {home}twice({n})', f'SELECT {home}counted(); CALL {home}reads_nothing({n})')
+        s.query(statement, '1.routine', '1.routine_reads', reads=True)
+        if s.chance(0.4):
+            s.query(s.one('SHOW WARNINGS', 'SELECT ROW_COUNT()', 'SELECT FOUND_ROWS()', 'SELECT LAST_INSERT_ID()', 'SELECT @@warning_count, @@error_count'),
+                    '1.routine_reads', '1.previous', reads=True)
+
+
+@rule(12)
 def functions(s):
     home = '' if s.schema == s.first and s.chance(0.8) else f'{s.first}.'
     items = s.table('items')

@@ -25,8 +25,8 @@ def rule(weight=10, flavours='mysql mariadb'):
 
 
 # What lives on a connection, or what wye can't see through: after it, the session has its connection to the primary for good.
-TIES = re.compile(r'''(?<![@\w'"])@[\w`]|:=|\bTEMPORARY\b|\bLOCK TABLES\b|GET_LOCK|^XA |^HANDLER|PREPARE|^EXECUTE|SET ROLE|SET STATEMENT|^CALL |PROCEDURE'''
-                  r'''|timestamp =|insert_id =|rand_seed|@@identity|session_track|auto_is_null|\.?\b(twice|counted|noted|keeps|lies|no_such|no_such_function)\(|^SELEC\b|^SIGNAL'''
+TIES = re.compile(r'''(?<![@\w'"])@[\w`]|:=|\bTEMPORARY\b|\bLOCK TABLES\b|GET_LOCK|^XA |^HANDLER|PREPARE|^EXECUTE|SET ROLE|SET STATEMENT|^CALL (?!\S*reads_)|; CALL |PROCEDURE'''
+                  r'''|timestamp =|insert_id =|rand_seed|@@identity|session_track|auto_is_null|\.?\b(noted|keeps|lies|no_such|no_such_function)\(|^SELEC\b|^SIGNAL'''
                   r'''|GET DIAGNOSTICS|FOR CONNECTION|@@global|GLOBAL|unterminated|^SET TRANSACTION|^HELP''')
 
 

@@ -99,6 +99,20 @@ TEST_CASE("where a server begins sessions otherwise, the difference is set") {
   }
 }
 
+TEST_CASE("which statements may change what is known of routines") {
+  const auto of = [](std::string_view text) { return session::may_change_routines(sql::classify(text, {}), text); };
+  CHECK(of("CREATE FUNCTION f() RETURNS INT RETURN 1"));
+  CHECK(of("/*!50003 CREATE*/ /*!50020 DEFINER=`a`@`%`*/ /*!50003 PROCEDURE `p`() SELECT 1 */"));
+  CHECK(of("alter function f reads sql data"));
+  CHECK(of("DROP PROCEDURE IF EXISTS p"));
+  CHECK(of("SELECT 1; DROP FUNCTION f"));
+  CHECK(of("EXECUTE IMMEDIATE 'DROP FUNCTION f'"));
+  CHECK_FALSE(of("SELECT 'function'"));
+  CHECK_FALSE(of("CALL my_procedure()"));
+  CHECK_FALSE(of("INSERT INTO functions VALUES (1)"));
+  CHECK_FALSE(of("CREATE TABLE t (a INT)"));
+}
+
 TEST_CASE("which statements change more than their session") {
   const auto of = [](std::string_view text) {
     const auto facts = sql::classify(text, {});

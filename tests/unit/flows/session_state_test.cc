@@ -488,6 +488,20 @@ TEST_CASE("what is found on the primary's connection counts where it differs") {
   CHECK(s.difference(a) == "SET @@session.group_concat_max_len=1024");
 }
 
+TEST_CASE("a routine that only reads changes no schema, whatever its results name") {
+  SessionState state;
+  state.schema = "mine";
+  Facts call = facts(0);
+  call.kind = sql::Kind::call;
+  call.replica_ok = true;
+  Ok result;
+  state.apply(result.schema("theirs").info, &call, false);
+  CHECK(state.schema == "mine");
+  call.replica_ok = false;
+  state.apply(result.info, &call, true);
+  CHECK(state.schema == "theirs");
+}
+
 TEST_CASE("reset forgets all but the schema") {
   SessionState s;
   ConnectionState c;
