@@ -66,16 +66,17 @@ bool counts(std::string_view text, const Dialect& dialect) {
 }
 
 /// One of them, at least.
-bool one_sets_found_rows(std::string_view text, const Dialect& dialect) {
+bool one_sets_found_rows(std::string_view text, const Dialect& dialect, unsigned most) {
   const auto sets = [&](std::string_view one) { return sets_found_rows(one, classify(one, dialect), dialect); };
   Lexer lexer{text, dialect};
   const char* begin = text.data();
-  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+  for (Token token = lexer.next(); !ends(token) && most > 0; token = lexer.next()) {
     if (!token.is(';')) continue;
+    --most;
     if (sets({begin, static_cast<std::size_t>(token.text.data() - begin)})) return true;
     begin = token.text.data() + 1;
   }
-  return sets({begin, static_cast<std::size_t>(text.data() + text.size() - begin)});
+  return most > 0 && sets({begin, static_cast<std::size_t>(text.data() + text.size() - begin)});
 }
 
 }  // namespace
@@ -114,8 +115,8 @@ bool has_derived_table(std::string_view text, const Dialect& dialect) {
   return false;
 }
 
-bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect) {
-  if (facts.several) return one_sets_found_rows(text, dialect);
+bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect, unsigned most) {
+  if (facts.several) return one_sets_found_rows(text, dialect, most);
   switch (facts.kind) {
     case Kind::begin:
     case Kind::commit:

@@ -1,4 +1,5 @@
 #pragma once
+#include <climits>
 #include <cstdint>
 #include <string_view>
 
@@ -25,7 +26,7 @@ bool shows_without_table(std::string_view text, const Dialect& dialect);
 bool has_derived_table(std::string_view text, const Dialect& dialect);
 
 /// What FOUND_ROWS() says after a statement that succeeded: its own number, or still that of the one before (tried on
-/// MySQL 9.7.4 and MariaDB 10.11.19). In doubt: its own.
-bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect);
+/// MySQL 9.7.4 and MariaDB 10.11.19). In doubt: its own. `most`: of several statements, the first so many have run.
+bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& dialect, unsigned most = UINT_MAX);
 
 }  // namespace wye::sql

@@ -54,7 +54,7 @@ def run(slot, script, fresh=False, keep=None, way='through'):
     else:
         release(player)
         player.close()
-    schema = slot.names[0] if script.database else None
+    schema = slot.names[0] if script.database else ''
     direct, through = told_once(direct, script, schema), told_once(through, script, schema)
     at = first_difference(direct, through, script)
     if at is None:

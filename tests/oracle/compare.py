@@ -41,8 +41,8 @@ SCHEMA = 1  # SESSION_TRACK_SCHEMA
 
 def told_once(answers, script, schema):
     """Without the schema where it is said again: MySQL and MariaDB do that behind a routine, or an EXECUTE, that went through another one and
-    failed, with whatever that connection answers next. `schema`: the login's, or None."""
-    known, out = schema and bytes([len(schema)]) + schema.encode(), []
+    failed, with whatever that connection answers next. `schema`: the login's, or ''."""
+    known, out = bytes([len(schema)]) + schema.encode(), []
     for op, answer in zip(script.ops, answers):
         results = []
         for result in answer:

@@ -46,6 +46,8 @@ void Session::on_raw(base::ByteView frames) {
 void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload,
                         const protocol::ResponseTracker& tracker) {
   if (spoiled_ != Spoiled::no) return;
+  const bool rows_end = part == Part::ok_of_result || (part == Part::eof && !tracker.between_packets_of_rows());
+  if (part == Part::ok || rows_end) ++ran_.results;
   if (first_) {
     first_ = false;
     const auto waited = std::chrono::duration_cast<base::microseconds>(base::Clock::now() - sent_);
@@ -121,6 +123,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
           break;
         }
         joined = carry_trackers(part, encoding(*held(server_)), ok, pending_trackers_);
+        if (joined) answer_.joined();
       }
       break;
     }

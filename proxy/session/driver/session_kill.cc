@@ -97,7 +97,11 @@ void Session::on_kill_target(const KillTarget& target) {
     return finish(true);
   }
   done();
-  previous_.done_here();
+  if (context_.topology->flavour == topology::Flavour::mariadb) {
+    previous_.counted_nothing();  // without a table: the conditions stay
+  } else {
+    previous_.done_here();
+  }
   kill_answered(false);
 }
 

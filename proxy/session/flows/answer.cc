@@ -183,11 +183,15 @@ void Answer::packet(base::Buffer& out, Part part, std::uint8_t sequence, ByteVie
   }
   // The servers' connections always track; without a tracker block the two encodings of OK differ in the info's length
   // prefix only.
-  const bool another = std::exchange(changed_, false) || (tells_transaction(x_) && !x_.as_is);
+  const bool another = std::exchange(changed_, false) || joined_ || (tells_transaction(x_) && !x_.as_is);
   const bool as_it_came = (ok->session_state.empty() || x_.as_is) && !another;
   if (as_it_came && x_.client_session_track) return put(out, sequence, payload);
   Bytes trackers;
-  if (x_.client_session_track) filter_trackers(ok->session_state, trackers, x_);
+  if (std::exchange(joined_, false)) {
+    trackers.assign(ok->session_state.begin(), ok->session_state.end());
+  } else if (x_.client_session_track) {
+    filter_trackers(ok->session_state, trackers, x_);
+  }
   protocol::OkInfo changed = *ok;
   changed.session_state = trackers;
   constexpr auto flag = protocol::status::session_state_changed;

@@ -41,6 +41,8 @@ class Answer {
               const protocol::OkInfo* ok);
   /// The next OK is not as the server has sent it.
   void changed() { changed_ = true; }
+  /// Nor are its trackers: they have joined those of earlier results, and are the client's.
+  void joined() { joined_ = true; }
   /// The server (DEPRECATE_EOF) has sent its last definition of a block; a client without it wants an EOF there.
   void definitions_end(base::Buffer& out, std::uint8_t next_sequence, std::uint16_t status);
 
@@ -48,7 +50,7 @@ class Answer {
   void put(base::Buffer& out, std::uint8_t sequence, ByteView payload);
   Encoding x_;
   std::uint8_t shift_ = 0;
-  bool changed_ = false;
+  bool changed_ = false, joined_ = false;
   Bytes scratch_;
 };
 

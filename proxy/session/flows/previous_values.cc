@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <climits>
 #include <iterator>
 #include <span>
 #include <utility>
@@ -111,7 +112,8 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
   const bool may_set = !ran.failed || facts.several ||
                        (facts.has(sql::fx_stored_function) && !failed_before_it_ran(ran)) ||
                        failed_while_it_ran(ran, dialect);
-  if (found_rows_at_ != ran.server && may_set && sql::sets_found_rows(text, facts, dialect))
+  if (found_rows_at_ != ran.server && may_set &&
+      sql::sets_found_rows(text, facts, dialect, ran.failed ? ran.results : UINT_MAX))
     found_rows_at_ = ran.server;
   row_count_ = ran.failed || ran.result_set ? "-1" : std::to_string(ran.affected_rows);
   row_count_at_ = ran.server;

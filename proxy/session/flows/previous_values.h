@@ -35,6 +35,7 @@ class PreviousValues {
     std::uint64_t affected_rows = 0, insert_id = 0;  // of its OK
     unsigned warnings = 0;
     std::uint16_t error = 0;  // the code of the error
+    unsigned results = 0;     // before it
   };
   /// True: the conditions are this statement's now; false: it has left those of an earlier one.
   bool ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);
@@ -76,7 +77,7 @@ class PreviousValues {
     own_error_.reset();
     conditions_count_ = errors_count_ = last_warnings_ = 0;
   }
-  /// COM_PING, COM_STMT_RESET: an OK that leaves all but the count.
+  /// COM_PING, COM_STMT_RESET, MariaDB's KILL: an OK that leaves all but the count.
   void counted_nothing() {
     row_count_.assign(1, '0');
     row_count_at_.reset();
