@@ -116,16 +116,42 @@ base::Status TableCheck::resolve(Here& here) {
 }
 
 base::Status TableCheck::judge(Here& here, const Suspects& suspects) {
+  verify::Entries named;
+  if (!table_.keyed()) {
+    auto read = contents(here, suspects);
+    if (!read) return read.error();
+    named = std::move(*read);
+  }
   for (const auto& [key, pair] : suspects.left()) {
     if (!suspects.is_sure(pair)) {
       ++here.moving;
     } else if (table_.keyed()) {
       name_row(here, verify::shown(table_, split_key(key)), what_of(pair));
-    } else if (auto done = name_content(here, key, pair); !done) {
-      return done;
+    } else {
+      const auto content = named.find(key);
+      name_content(here, content == named.end() ? "a row" : content->second, pair);
     }
   }
   return base::Ok{};
+}
+
+/// What is in the rows that will be named, by hash: nothing else names them. One scan on each side.
+base::Result<verify::Entries> TableCheck::contents(Here& here, const Suspects& suspects) {
+  std::vector<std::string> ours, theirs;
+  for (const auto& [hash, pair] : suspects.left())
+    if (suspects.is_sure(pair) && ours.size() + theirs.size() < most_named)
+      (pair.primary ? ours : theirs).push_back(hash);
+  verify::Entries out;
+  for (const bool mine : {true, false}) {
+    const auto& hashes = mine ? ours : theirs;
+    if (hashes.empty()) continue;
+    const std::string sql = verify::contents_sql(table_, hashes);
+    auto rows = mine ? run_.primary().table(sql) : here.replica->side->table(sql);
+    if (!rows && mine) primary_error_ = rows.error();
+    if (!rows) return rows.error();
+    for (std::size_t row = 0; row < rows->rows.size(); ++row) out[text_at(*rows, row, 0)] = text_at(*rows, row, 1);
+  }
+  return out;
 }
 
 /// Row by row and column by column, some hundreds of rows at once.
@@ -214,21 +240,11 @@ base::Status TableCheck::name_watched(Here& here, const std::string& key, const 
   return base::Ok{};
 }
 
-/// Nothing names such a row but what is in it.
-base::Status TableCheck::name_content(Here& here, const std::string& hash, const Suspects::Pair& pair) {
-  std::string content = "a row";
-  if (here.result.different < most_named) {
-    const std::string sql = verify::content_sql(table_, hash);
-    auto row = pair.primary ? run_.primary().table(sql) : here.replica->side->table(sql);
-    if (!row && pair.primary) primary_error_ = row.error();
-    if (!row) return row.error();
-    if (!row->rows.empty()) content = text_at(*row, 0, 0);
-  }
+void TableCheck::name_content(Here& here, const std::string& content, const Suspects::Pair& pair) {
   name_row(here, content,
            pair.primary && pair.replica
                ? *pair.primary + " times on the primary, " + *pair.replica + " times on the replica"
                : what_of(pair));
-  return base::Ok{};
 }
 
 void TableCheck::name_row(Here& here, const std::string& key, const std::string& what) {

@@ -193,7 +193,14 @@ base::Status TableCheck::examine_prefixes(Here& here) {
   if (!theirs) return theirs.error();
   Suspects parts{1};
   parts.look(read(*ours), read(*theirs));
-  for (const auto& [prefix, pair] : parts.left()) here.doubtful.push_back({{}, {}, prefix});
+  // Each range costs a scan, so as few as can be.
+  std::uint64_t rows = most_entries;
+  for (const auto& [prefix, pair] : parts.left()) {
+    const std::uint64_t more = std::max(number(pair.primary.value_or("")), number(pair.replica.value_or("")));
+    if (rows + more > most_entries) here.doubtful.emplace_back();
+    rows = (rows + more > most_entries ? 0 : rows) + more;
+    here.doubtful.back().prefixes.push_back(prefix);
+  }
   return base::Ok{};
 }
 

@@ -53,7 +53,8 @@ class TableCheck {
   base::Status watch_once(Here& here, Watched& watched);
   base::Status judge(Here& here, const verify::Suspects& suspects);
   base::Status name_watched(Here& here, const std::string& key, const std::vector<std::size_t>& columns, bool ours);
-  base::Status name_content(Here& here, const std::string& hash, const verify::Suspects::Pair& pair);
+  base::Result<verify::Entries> contents(Here& here, const verify::Suspects& suspects);
+  void name_content(Here& here, const std::string& content, const verify::Suspects::Pair& pair);
   void name_row(Here& here, const std::string& key, const std::string& what);
 
   base::Result<server::Table> primary(const std::string& sql, topology::GtidSet& at, double* ms = nullptr);

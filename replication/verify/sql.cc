@@ -136,11 +136,17 @@ std::string from(const Table& table) {
   return out;
 }
 
+std::string listed(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + quoted_text(text);
+  return out;
+}
+
 /// Each row's hash as h. A derived table: so it is computed once, though used several times (the session has
 /// derived_merge off).
 std::string hashes(const Table& table, const Range& range) {
   return "(SELECT " + row_hash_sql(table) + " AS h" + from(table) + where(table, range) + ") AS hashed" +
-         (range.prefix.empty() ? "" : " WHERE h LIKE '" + range.prefix + "%'");
+         (range.prefixes.empty() ? "" : " WHERE LEFT(h, 2) IN (" + listed(range.prefixes) + ")");
 }
 
 constexpr const char* totals =
@@ -251,8 +257,8 @@ std::string rows_sql(const Table& table, const std::vector<Key>& keys) {
   return one ? out + ")" : out;
 }
 
-std::string content_sql(const Table& table, std::string_view hash) {
-  std::string out = "SELECT LEFT(CONCAT_WS(', '";
+std::string contents_sql(const Table& table, const std::vector<std::string>& hashes) {
+  std::string out = "SELECT " + row_hash_sql(table) + " AS h, MIN(LEFT(CONCAT_WS(', '";
   for (const Column& column : table.columns) {
     const std::string name = quoted_name(column.name);
     const Kind kind = kind_of(column.type);
@@ -263,8 +269,8 @@ std::string content_sql(const Table& table, std::string_view hash) {
                                     : "CONCAT('''', LEFT(" + name + ", 64), '''')";
     out += ", CONCAT(" + quoted_text(column.name + "=") + ", COALESCE(" + value + ", 'NULL'))";
   }
-  return out + "), 400) AS content" + from(table) + " WHERE " + row_hash_sql(table) + " = '" + std::string{hash} +
-         "' LIMIT 1";
+  return out + "), 400)) AS content" + from(table) + " WHERE " + row_hash_sql(table) + " IN (" + listed(hashes) +
+         ") GROUP BY h";
 }
 
 std::string shown(const Table& table, const Key& key) {

@@ -32,8 +32,8 @@ std::string boundary_sql(const Table& table, const Range& range, std::uint64_t o
 std::string entries_sql(const Table& table, const Range& range, std::uint64_t most);
 /// Rows by their keys: the key's columns, then a hash for each column. A key that is equal by collation finds the row.
 std::string rows_sql(const Table& table, const std::vector<Key>& keys);
-/// The content of a row of a table without a key, by its hash: one text, cut to a sane length.
-std::string content_sql(const Table& table, std::string_view hash);
+/// What is in rows of a table without a key, by their hashes: the hash as h, one text, cut to a sane length.
+std::string contents_sql(const Table& table, const std::vector<std::string>& hashes);
 
 /// "id=5, name='x'", for people.
 std::string shown(const Table& table, const Key& key);

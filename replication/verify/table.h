@@ -27,10 +27,11 @@ struct Table {
 /// One value for each column of the key, as key_values_sql() selects them.
 using Key = std::vector<std::string>;
 
-/// Some of a table's rows: those with a key in (above, upto]; without a key those whose hash begins with `prefix`.
+/// Some of a table's rows: those with a key in (above, upto]; without a key those whose hash begins with one
+/// of `prefixes`, of two digits each, or all.
 struct Range {
   std::optional<Key> above, upto;
-  std::string prefix;
+  std::vector<std::string> prefixes;
 };
 
 /// What is told of a set of rows: how many, two 64-bit XORs and a sum of their hashes (a XOR alone does not see pairs
