@@ -119,14 +119,7 @@ void Operator::once() {
   const bool set_up = unasked();
   const std::string target = set_up ? std::string{} : purged();
   if (!set_up && target.empty()) return;
-  {
-    const std::lock_guard lock{mutex_};
-    if (asked_) {
-      filled_.erase(target);
-      return;
-    }
-    busy_ = true;
-  }
+  // A command that comes meanwhile waits for the look, not for somebody to give it again.
   if (set_up) {
     serve({}, true);
   } else {
@@ -209,6 +202,7 @@ Report Operator::run(const plan::Plan& plan, const std::function<Report(Operatio
   {
     const std::lock_guard lock{mutex_};
     if (stopping_) return {};
+    busy_ = true;
     operation_ = std::make_unique<Operation>(settings_.means, log_);
     operation = operation_.get();
   }

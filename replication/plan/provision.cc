@@ -272,10 +272,14 @@ class Filling : Steps {
     if (!user || !host || !donors) return refuse(donor_, !user ? user.error() : !host ? host.error() : donors.error());
     Step& step = add(target_, "copy " + name(donor_) + " by CLONE, and restart", {});
     if (!at(target_).channels.empty()) step.sql.push_back(dialect(target_).text(Phrase::stop_replica));
+    // Dropping what is there is a write, too. It stays fenced for all others, and the restart fences it wholly.
+    step.sql.push_back("SET GLOBAL super_read_only = OFF");
+    step.sql.push_back("SET GLOBAL read_only = ON");
     step.sql.push_back("SET GLOBAL clone_valid_donor_list = " + *donors);
     step.sql.push_back("CLONE INSTANCE FROM " + *user + "@" + *host + ":" + std::to_string(address.port) +
                        " IDENTIFIED BY " + own_mark + (known_[donor_].encrypted ? " REQUIRE SSL" : ""));
-    if (!at(target_).channels.empty()) step.undo = {dialect(target_).text(Phrase::start_replica)};
+    step.undo = {"SET GLOBAL super_read_only = ON"};
+    if (!at(target_).channels.empty()) step.undo.push_back(dialect(target_).text(Phrase::start_replica));
     step.guard = data_guard(std::string{" OR ("} + no_data + ")");
     // The state outlives the restart; an older copy's is there already.
     step.check = select("COUNT(*) = 1 FROM performance_schema.clone_status WHERE STATE = 'Completed' AND " +

@@ -80,6 +80,7 @@ void Steps::load_plugin(std::size_t i, const std::string& plugin, const std::str
     // INSTALL PLUGIN writes mysql.plugin; nobody else gets in between with a write that counts
     step.sql.insert(step.sql.begin(), "SET GLOBAL super_read_only = OFF");
     step.sql.push_back("SET GLOBAL super_read_only = ON");
+    step.undo = {"SET GLOBAL super_read_only = OFF", "UNINSTALL PLUGIN " + plugin, "SET GLOBAL super_read_only = ON"};
   }
 }
 

@@ -317,6 +317,27 @@ def the_donor_dies(box):
     are_equal(box, target)
 
 
+def by_itself(box):
+    """The primary purges what a stopped replica has not had: wye fills the replica, whose data is all the primary's. One with a
+    transaction of its own is left for the operator."""
+    target = box.servers[2]
+    mysql = box.flavour.name == 'mysql'
+    target.stop_receiver()
+    for _ in range(3):
+        box.primary.sql(f"INSERT INTO {flavours.DATABASE}.written (what) VALUES ('purged')", f"FLUSH {'' if mysql else 'LOCAL '}BINARY LOGS")
+    box.servers[1].wait_for(box.primary.position())
+    last = box.primary.sql('SHOW BINARY LOGS')[-1][0]
+    wait_until(lambda: (box.primary.sql(f"PURGE BINARY LOGS TO '{last}'"), len(box.primary.sql('SHOW BINARY LOGS')) == 1)[1], 30,
+               lambda: f"not purged: {box.primary.sql('SHOW BINARY LOGS')}")
+    before = box.wye.log.read_text()
+    target.start_receiver()
+    wait_until(lambda: 'event=provision_begins' in box.wye.log.read_text()[len(before):], 60,
+               lambda: f'it does not begin: {state(box, target)}')
+    box.wait_operation('done', 120)
+    wait_until(lambda: state(box, target)['state'] == 'online', 60, lambda: f'not online: {state(box, target)}')
+    are_equal(box, target)
+
+
 def main(all_moments=False):
     with Sandbox(managed=True, wye=True, supervised=True, wye_config=lambda box: {'replication': {'tools': str(box.folder / 'tools')}}) as box:
         make_data(box)
@@ -324,6 +345,7 @@ def main(all_moments=False):
         tests = [refusals, tools_are_missing, by_dump, by_dump_from_a_replica]
         if box.flavour.name == 'mysql':
             tests.append(by_clone)
+        tests.append(by_itself)
         if all_moments:
             tests += [the_donor_dies, wye_is_killed] + [wye_is_killed_while_cloning] * (box.flavour.name == 'mysql')
         only = os.environ.get('WYE_TEST')
