@@ -181,6 +181,7 @@ class Session final : public net::StreamOwner,
   void run_on_primary(routing::Reason reason);
   void obtain(topology::ServerId server);
   void run_on(pool::Backend& backend);
+  bool must_reset(pool::Backend& backend) const;
   void send_state(pool::Backend& backend, const std::string& schema, const ReadUnder* under = nullptr);
   void send_statement(pool::Backend& backend);
   void leave_transaction_elsewhere();

@@ -128,17 +128,21 @@ void Session::on_backend_ready(pool::Backend& backend) {
   run_on(backend);
 }
 
+/// After a reset @@collation_database is the server's, until the next USE.
+bool Session::must_reset(pool::Backend& backend) const {
+  return !session_.has_used(backend.state()) && session_.schema_forgotten();
+}
+
 /// What differs between the session and this connection goes ahead, in the same write. `under`: for a statement that is
 /// prepared here, and was read under that; nullptr: for one that runs.
 void Session::send_state(pool::Backend& backend, const std::string& schema, const ReadUnder* under) {
   auto& there = backend.state();
-  const bool first = !session_.has_used(there);
+  const bool resets = must_reset(backend);
   if (session_.must_use(there, schema)) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
   }
-  // After a reset @@collation_database is the server's, until the next USE.
-  if (first && session_.schema_forgotten()) backend.reset_before_next();
+  if (resets) backend.reset_before_next();
   session_.used(there, schema.empty() ? there.schema : schema);
   if (const auto& id = previous_.insert_id(); !backend.key().to_replica && id && there.insert_id != id) {
     ++ahead_left_;
@@ -164,7 +168,7 @@ void Session::run_on(pool::Backend& backend) {
   ahead_.error = preparer_.error = {};
   const std::uint8_t command = command_[4];
   const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
-  if (by_statement && !backend.state().prepared.contains(statement_->key)) {
+  if (by_statement && (must_reset(backend) || !backend.state().prepared.contains(statement_->key))) {
     send_state(backend, statement_->schema, &statement_->under);
     return prepare_on(backend, *statement_);
   }

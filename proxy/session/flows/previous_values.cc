@@ -139,7 +139,8 @@ void PreviousValues::prepared(ServerId server, unsigned warnings) {
 void PreviousValues::ran_command(const Ran& ran, bool mariadb) {
   last_ = row_count_at_ = ran.server;
   row_count_ = ran.result_set || ran.failed ? "-1" : "0";
-  const bool says = ran.failed || (ran.result_set && ran.warnings > 0);
+  const bool deprecated = ran.result_set && !mariadb;  // COM_FIELD_LIST: after its answer, which counts none
+  const bool says = ran.failed || deprecated || (ran.result_set && ran.warnings > 0);
   if (!says) return;
   if (conditions_at_ != ran.server || mariadb) conditions_count_ = 0;
   conditions_at_ = ran.server;
