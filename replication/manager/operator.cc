@@ -96,7 +96,12 @@ void Operator::loop() noexcept {
 void Operator::finish_old() {
   auto left = load_unfinished(settings_.means.state_dir);
   if (!left) return log_(true, "event=journal_not_read error=" + quoted(left.error().message));
-  if (*left) run((*left)->plan, [&](Operation& operation) { return operation.resume(**left); });
+  if (!*left) return;
+  {
+    const std::lock_guard lock{mutex_};
+    busy_ = true;
+  }
+  run((*left)->plan, [&](Operation& operation) { return operation.resume(**left); });
 }
 
 void Operator::once() {

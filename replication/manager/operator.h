@@ -89,7 +89,7 @@ class Operator {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   bool stopping_ = false;
-  bool busy_ = true;  // until what was left unfinished is done
+  bool busy_ = false;  // with a command, or what was left unfinished
   std::optional<Asked> asked_;
   std::unique_ptr<Operation> operation_;  // the last one
   server::Connection* looking_ = nullptr;
