@@ -1,11 +1,13 @@
 #include "proxy/routing/routines.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "proxy/sql/ascii.h"
+#include "proxy/sql/lexer.h"
 
 namespace wye::routing {
 namespace {
@@ -40,6 +42,18 @@ sql::Dialect dialect_of(const topology::Routine& routine, const topology::Versio
   return dialect;
 }
 
+/// As they are written there.
+void add_user_variables(std::string_view body, std::set<std::string>& out) {
+  sql::Lexer lexer{body, {}};
+  for (sql::Token token = lexer.next(); token.kind != sql::TokenKind::end; token = lexer.next()) {
+    if (token.kind == sql::TokenKind::unterminated || token.kind == sql::TokenKind::uncertain) return;
+    if (token.kind != sql::TokenKind::user_variable) continue;
+    const char before = token.text.data()[-1];
+    const std::string quote = before == '@' ? std::string{} : std::string{before};
+    out.insert("@" + quote + std::string{token.text} + quote);
+  }
+}
+
 }  // namespace
 
 std::string Routines::key(bool procedure, std::string_view schema, std::string_view name) const {
@@ -65,6 +79,10 @@ Routines::Routines(const topology::Routines& from, const topology::Version& vers
       calls[name].push_back(package ? std::string{} : key(other.procedure, schema, other.name));
     }
   }
+  std::set<std::string> variables;
+  for (const std::string& body : from.triggers) add_user_variables(body, variables);
+  for (const std::string& variable : variables)
+    trigger_variables_ += (trigger_variables_.empty() ? "" : ", ") + variable;
   // Who calls one that may write is one, too.
   const auto writes = [this](const std::string& called) { return !readers_.contains(called); };
   for (bool again = true; std::exchange(again, false);) {

@@ -17,10 +17,13 @@ class Routines {
   /// `schema`: where a name without one is looked for. Names that are not plain ASCII are never known.
   bool only_reads(bool procedure, std::string_view schema, std::string_view name) const;
   std::size_t size() const { return readers_.size(); }
+  /// The user variables that triggers name, "@`a`, @b": a write may have set them. Empty: there are none.
+  const std::string& trigger_variables() const { return trigger_variables_; }
 
  private:
   std::string key(bool procedure, std::string_view schema, std::string_view name) const;
   std::unordered_set<std::string> readers_, packages_;
+  std::string trigger_variables_;
   bool fold_schemas_;
 };
 

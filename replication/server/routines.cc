@@ -12,6 +12,10 @@ constexpr const char* of_interest =
     "'performance_schema') AND (SQL_DATA_ACCESS IN ('READS SQL DATA', 'NO SQL') AND ROUTINE_BODY = 'SQL' AND "
     "ROUTINE_DEFINITION IS NOT NULL OR ROUTINE_TYPE LIKE 'PACKAGE%')";
 
+// A user variable that a trigger sets is one of the session that writes.
+constexpr const char* of_triggers =
+    " FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA <> 'sys' AND ACTION_STATEMENT LIKE '%@%'";
+
 std::string text(const Table& table, std::size_t row, const char* column) {
   const auto* value = table.find(row, {column});
   return value != nullptr && *value ? **value : std::string{};
@@ -43,7 +47,8 @@ base::Status read_routines(Connection& connection, RoutinesRead& read) {
       "mark, @@lower_case_table_names AS fold FROM (SELECT CONCAT_WS('\\n', ROUTINE_SCHEMA, ROUTINE_NAME, "
       "ROUTINE_TYPE, "
       "SQL_DATA_ACCESS, SQL_MODE, ROUTINE_DEFINITION) AS what" +
-      interest + ") AS routines");
+      interest + " UNION ALL SELECT CONCAT_WS('\\n', TRIGGER_SCHEMA, TRIGGER_NAME, ACTION_STATEMENT)" + of_triggers +
+      ") AS all_of_them");
   if (!mark) return mark.error();
   if (mark->size() != 1 || mark->front().rows.size() != 1)
     return base::Error{1105, "HY000", "the server's answer is not understood: routines"};
@@ -56,8 +61,14 @@ base::Status read_routines(Connection& connection, RoutinesRead& read) {
       interest);
   if (!all) return all.error();
   if (all->size() != 1) return base::Error{1105, "HY000", "the server's answer is not understood: routines"};
+  auto triggers = connection.query(std::string{"SELECT ACTION_STATEMENT AS body"} + of_triggers);
+  if (!triggers) return triggers.error();
+  if (triggers->size() != 1) return base::Error{1105, "HY000", "the server's answer is not understood: triggers"};
   const bool fold = text(mark->front(), 0, "fold") != "0";
-  read.routines = std::make_shared<const topology::Routines>(routines_of(all->front(), fold));
+  auto routines = routines_of(all->front(), fold);
+  for (std::size_t row = 0; row < triggers->front().rows.size(); ++row)
+    routines.triggers.push_back(text(triggers->front(), row, "body"));
+  read.routines = std::make_shared<const topology::Routines>(std::move(routines));
   read.mark = std::move(now);
   return base::Ok{};
 }

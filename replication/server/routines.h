@@ -14,12 +14,13 @@ struct RoutinesRead {
   std::string mark;
 };
 
-/// Reads information_schema.ROUTINES again if something has changed there. One round trip, else two; a server with
-/// thousands of routines takes its time for them. What the account may not see may write.
+/// Reads information_schema.ROUTINES and TRIGGERS again if something has changed there. One round trip, else three; a
+/// server with thousands of routines takes its time for them. What the account may not see may write.
 ///
 /// Grants that the account needs for it:
 ///   MySQL 8.0.20 and later:  GRANT SHOW_ROUTINE ON *.* TO 'wye'@'...';
 ///   MySQL before, MariaDB:   GRANT SELECT ON mysql.proc TO 'wye'@'...';
+///   for triggers:            GRANT TRIGGER ON *.* TO 'wye'@'...';
 base::Status read_routines(Connection&, RoutinesRead&);
 
 /// The same from the table that the server answered; pure, for tests.

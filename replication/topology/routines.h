@@ -15,6 +15,7 @@ struct Routine {
 struct Routines {
   std::vector<Routine> readers;
   std::vector<std::string> packages;  // MariaDB's: pkg.f() is no function f of a schema pkg
+  std::vector<std::string> triggers;  // the bodies of those that name user variables
   bool fold_schemas = false;          // lower_case_table_names: upper and lower case are the same in schemas' names
 };
 

@@ -346,7 +346,7 @@ def full_pool(box):
                 said = outcome(wye.port, 'app', flavours.APP_PASSWORD, plugin=SHA2)
                 if said[0] != 'in':
                     return f'beside an idle session: {said}'
-            holder.query('SET @mine = 1')
+            holder.query('BEGIN')
             said = outcome(wye.port, 'app', flavours.APP_PASSWORD, plugin=SHA2)
         if said[0] != 1040 or said[1] != '08004' or 'pool.max_per_server' not in said[2]:
             return f'while it is full: {said}'

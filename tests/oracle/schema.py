@@ -40,7 +40,6 @@ ROUTINES = (
     'RETURN (SELECT COUNT(*) FROM items WHERE id > n); END',
     'CREATE PROCEDURE reads_two(n INT) READS SQL DATA BEGIN SELECT id, reads_name(id) AS r FROM items WHERE id < n ORDER BY id; SELECT counted() AS c; END',
     "CREATE PROCEDURE reads_warns() NO SQL SELECT CAST('12x' AS SIGNED) AS w",
-    'CREATE PROCEDURE reads_nothing(n INT) NO SQL BEGIN DECLARE i INT; SET i = n; END',
     "CREATE PROCEDURE reads_handled(n INT) READS SQL DATA BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SELECT 'handled' AS h; "
     'CALL reads_two(n); SELECT * FROM no_such_table; END',
     'CREATE PROCEDURE reads_and_fails(n INT) READS SQL DATA BEGIN SELECT n; SELECT reads_or_fails(n); SELECT n + 1; END',

@@ -232,6 +232,7 @@ class Session final : public net::StreamOwner,
   void send_begin(pool::Backend& backend);
   void note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool ahead);
   void note_user_variables();
+  void note_triggers();
   void send_user_variables(pool::Backend& backend);
   // session_routines.cc
   void know_routines(sql::Facts& facts, std::string_view text, const ReadAs& as, std::string_view schema) const;

@@ -29,7 +29,8 @@ void Session::remember_maker() {
   const bool execute = statement_ != nullptr && command_[4] == com_stmt_execute;
   if (is_primary(server_) || !previous_.has_conditions(server_) || !whole_ || command_.size() > longest) return;
   const bool refused = command_[4] == com_stmt_prepare;  // or it had left none
-  if (!facts_.replica_ok || (!execute && !refused && command_[4] != com_query)) return;
+  const bool reads = facts_.replica_ok || facts_.why == sql::Why::previous_statement_value;
+  if (!reads || (!execute && !refused && command_[4] != com_query)) return;
   if (execute && (prepared_.is_stand_in(*statement_) || opens_cursor())) return;
   maker_ = Maker{server_, execute ? statement_->id : 0, command_};
 }

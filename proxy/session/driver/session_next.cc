@@ -1,4 +1,5 @@
 #include "proxy/protocol/wire.h"
+#include "proxy/routing/routines.h"
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
 
@@ -70,10 +71,22 @@ void Session::note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool
 }
 
 void Session::note_user_variables() {
+  note_triggers();
   if (!facts_.has(sql::fx_user_variable)) return;
   const bool whole = statement_ != nullptr || whole_;
   const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
   if (!whole || !user_variables_.named(text, dialect(), facts_)) session_.keep(Keep::user_variable);
+}
+
+/// Triggers of what it writes may set user variables of the session, and its text does not say so.
+void Session::note_triggers() {
+  if (context_.routines == nullptr || context_.routines->trigger_variables().empty()) return;
+  const bool writes = facts_.kind == sql::Kind::write || facts_.kind == sql::Kind::call ||
+                      facts_.kind == sql::Kind::unknown || facts_.several ||
+                      (facts_.effects & (sql::fx_stored_function | sql::fx_text_prepare)) != 0;
+  if (facts_.replica_ok || facts_.why == sql::Why::ddl || !writes) return;
+  const sql::Facts write{};  // it sets them
+  if (!user_variables_.named(context_.routines->trigger_variables(), {}, write)) session_.keep(Keep::user_variable);
 }
 
 /// To a connection to the primary on which they are not.

@@ -30,7 +30,7 @@ bool may_change_accounts(const sql::Facts& facts, std::string_view text) {
 bool may_change_routines(const sql::Facts& facts, std::string_view text) {
   const bool unseen = facts.several || facts.kind == sql::Kind::unknown || facts.has(sql::fx_text_prepare);
   if (facts.replica_ok || (facts.why != sql::Why::ddl && !unseen)) return false;
-  return names_any(text, {"function", "procedure", "package"});
+  return names_any(text, {"function", "procedure", "package", "trigger"});
 }
 
 }  // namespace wye::session

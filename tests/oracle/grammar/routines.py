@@ -28,9 +28,9 @@ def readers(s):
         statement = s.one(f'SELECT {home}twice({n})', f'SELECT {home}counted() AS c', f'SELECT {home}reads_sum({n}) + {home}twice(2)', f'SELECT {home}reads_name({n})',
             f'SELECT {home}reads_or_fails({n})', f'SELECT id, {home}reads_name(id) FROM {items} WHERE {home}twice(id) > {n} ORDER BY id',
             f'SELECT id, {home}reads_or_fails(id) FROM {items} ORDER BY id', f'SELECT {home}Reads_Sum (1), {home}`reads_name`(2)',
-            f'CALL {home}reads_two({n})', f'CALL {home}reads_two((SELECT COUNT(*) FROM {items}))', f'CALL {home}reads_warns', f'CALL {home}reads_nothing({n})',
-            f'CALL {home}reads_handled({n})', f'CALL {home}reads_and_fails({n})', f'CALL {home}reads_two()', f'CALL {home}reads_nothing({home}counted())',
-            f'SELECT {home}counted(); SELECT {home}twice({n})', f'SELECT {home}counted(); CALL {home}reads_nothing({n})')
+            f'CALL {home}reads_two({n})', f'CALL {home}reads_two((SELECT COUNT(*) FROM {items}))', f'CALL {home}reads_warns',
+            f'CALL {home}reads_handled({n})', f'CALL {home}reads_and_fails({n})', f'CALL {home}reads_two()', f'CALL {home}reads_two({home}counted())',
+            f'SELECT {home}counted(); SELECT {home}twice({n})', f'SELECT {home}counted(); CALL {home}reads_two({n})')
         s.query(statement, '1.routine', '1.routine_reads', reads=True)
         if s.chance(0.4):
             s.query(s.one('SHOW WARNINGS', 'SELECT ROW_COUNT()', 'SELECT FOUND_ROWS()', 'SELECT LAST_INSERT_ID()', 'SELECT @@warning_count, @@error_count'),

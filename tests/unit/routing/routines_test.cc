@@ -127,3 +127,12 @@ TEST_CASE("a CALL that only reads is routed like a read, any other stays on the 
   CHECK(where("CALL p()") == "r1 read_only_transaction");
   CHECK(where("CALL other.p()") == "p transaction");
 }
+
+TEST_CASE("the user variables that triggers name") {
+  topology::Routines from;
+  CHECK(Routines{from, mysql}.trigger_variables().empty());
+  from.triggers = {"SET @triggered = NEW.id",
+                   "BEGIN SET @`a b` = 1, NEW.x = @triggered; SET @'c' = '@no', @@sql_mode = ''; END",
+                   "SET @broken = 'x"};
+  CHECK(Routines{from, mysql}.trigger_variables() == "@'c', @`a b`, @broken, @triggered");
+}
