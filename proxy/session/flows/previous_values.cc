@@ -145,7 +145,7 @@ void PreviousValues::ran_command(const Ran& ran, bool mariadb) {
   if (conditions_at_ != ran.server || mariadb) conditions_count_ = 0;
   conditions_at_ = ran.server;
   conditions_count_ += std::max(1U, ran.warnings);
-  last_warnings_ = conditions_count_;
+  last_warnings_ = ran.failed || ran.warnings > 0 ? conditions_count_ : 0;
   errors_count_ = ran.failed ? 1 : 0;
   stored_.reset();
   own_error_.reset();
