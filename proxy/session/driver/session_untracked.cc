@@ -10,6 +10,8 @@ namespace wye::session {
 
 namespace {
 
+constexpr std::uint32_t since_9 = 90'000;  // not tried on MySQL 8
+
 /// Did it commit something, seen from outside? No GTID says so. In doubt: yes.
 bool committed_unseen(const sql::Facts& facts, bool was_in_transaction, bool in_transaction, bool failed) {
   if (was_in_transaction)
@@ -83,6 +85,7 @@ Encoding Session::encoding(pool::Backend& backend) const {
           context_.topology->flavour == topology::Flavour::mariadb,
           shows_own_trackers(backend),
           backend.state().tells_next,
+          context_.topology->flavour == topology::Flavour::mysql && context_.greeting_version.number >= since_9,
           &session_.next()};
 }
 

@@ -69,14 +69,14 @@ bool wanted(const protocol::TrackerItem& item, const Encoding& x) {
       return is_on(own_setting(own, "session_track_schema").value_or("1"));
     case TrackerType::state_change:
       return is_on(own_setting(own, "session_track_state_change").value_or("0"));
-    // Where wye has not switched the trackers on, the server's default stands, as the client would see it. MySQL 9.7.4
-    // tells of BEGIN and the end of its transaction when that is OFF as well (tried): see tells_transaction().
+    // Where wye has not switched the trackers on, the server's default stands, as the client would see it. What it
+    // tells when they are off: tells_transaction().
     case TrackerType::transaction_state:
     case TrackerType::transaction_characteristics: {
       const auto info = own_setting(own, "session_track_transaction_info");
       const bool state = item.type == TrackerType::transaction_state;
       const bool usual = item.value == "________" || item.value == "T_______" || item.value == "T_R_____";
-      if (!info && !x.tells_next && !(state && !x.mariadb && usual)) return true;
+      if (!info && !x.tells_next && !(state && x.tells_begin && usual)) return true;
       if (!state) return info == "CHARACTERISTICS";
       return info && *info != "OFF";
     }
@@ -88,7 +88,7 @@ bool wanted(const protocol::TrackerItem& item, const Encoding& x) {
 /// What MySQL tells of transactions unless the client wants more. The servers can't: a session's transactions may be on
 /// several.
 bool tells_transaction(const Encoding& x) {
-  if (x.mariadb || x.next == nullptr || !x.next->begun_or_ended()) return false;
+  if (!x.tells_begin || x.next == nullptr || !x.next->begun_or_ended()) return false;
   return own_setting(x.own, "session_track_transaction_info").value_or("OFF") == "OFF";
 }
 

@@ -18,9 +18,10 @@ using OwnTrackers = std::map<std::string, std::string, std::less<>>;
 struct Encoding {
   bool client_deprecate_eof = false, client_session_track = false, server_deprecate_eof = false;
   const OwnTrackers* own = nullptr;
-  bool mariadb = false;     // it tells later what an answer could not tell, but only along with something else
-  bool as_is = false;       // the server's trackers are the client's own
-  bool tells_next = false;  // wye has switched the trackers of transactions on
+  bool mariadb = false;      // it tells later what an answer could not tell, but only along with something else
+  bool as_is = false;        // the server's trackers are the client's own
+  bool tells_next = false;   // wye has switched the trackers of transactions on
+  bool tells_begin = false;  // the server tells of BEGIN and its end although they are off: MySQL 9.7.4 does (tried)
   const NextTransaction* next = nullptr;
 };
 

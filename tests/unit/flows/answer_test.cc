@@ -275,6 +275,7 @@ TEST_CASE("trackers of transactions, which wye has switched on, are the client's
     NextTransaction next;
     next.answered("T_______", {}, true);
     encoding.tells_next = tells_next;
+    encoding.tells_begin = !mariadb;
     encoding.next = &next;
     if (own != nullptr) set.emplace("session_track_transaction_info", own);
     Bytes filtered;
@@ -303,7 +304,7 @@ TEST_CASE("MySQL tells of the state of transactions what it tells without wye's 
   };
   NextTransaction next;
   Encoding encoding;
-  encoding.tells_next = true;
+  encoding.tells_next = encoding.tells_begin = true;
   encoding.next = &next;
   using sql::Kind;
   for (const auto& row : std::initializer_list<Row>{{"T_______", true, Kind::begin},
