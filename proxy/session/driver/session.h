@@ -331,6 +331,7 @@ class Session final : public net::StreamOwner,
   routing::SessionPosition position_;
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
+  bool savepoint_ = false;              // maybe of a transaction that no flag tells of yet
   bool read_only_lingers_ = false;      // SET autocommit has ended one: the next statement runs on the primary
   bool transaction_beside_ = false;     // and another one, as READ ONLY, on the primary (decision 0008)
   bool primary_state_ = false;          // user variables, locks, ... that no other connection has

@@ -315,7 +315,7 @@ void Session::logged_in(pool::Backend& backend) {
     previous_.reset();
     user_variables_.reset();
     primary_state_ = broken_transaction_ = reads_own_state_ = false;
-    transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = false;
+    transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = false;
     refused_changes_ = 0;
   }
   held_.push_back(&backend);

@@ -65,6 +65,10 @@ void Session::settle_transaction() {
 /// runs there, so that none after it is.
 void Session::note_lingering() {
   if (!is_primary(server_)) return;
+  // Under autocommit = 0 a SAVEPOINT may be the first of a transaction, and no flag tells.
+  const bool begins = facts_.kind == sql::Kind::savepoint && !view().autocommit;
+  const bool ends = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback || view().autocommit;
+  savepoint_ = (savepoint_ || begins) && !ends;
   const bool ended = was_in_transaction_ && !session_.in_transaction();
   const bool quiet = facts_.kind == sql::Kind::set || facts_.kind == sql::Kind::use;
   if (ended && facts_.has(sql::fx_autocommit)) {
