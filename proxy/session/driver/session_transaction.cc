@@ -66,8 +66,9 @@ void Session::settle_transaction() {
 void Session::note_lingering() {
   if (!is_primary(server_)) return;
   // Under autocommit = 0 a SAVEPOINT may be the first of a transaction, and no flag tells.
-  const bool begins = facts_.kind == sql::Kind::savepoint && !view().autocommit;
-  const bool ends = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback || view().autocommit;
+  const bool autocommit = (session_.status() & protocol::status::autocommit) != 0;
+  const bool begins = facts_.kind == sql::Kind::savepoint && !autocommit;
+  const bool ends = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback || autocommit;
   savepoint_ = (savepoint_ || begins) && !ends;
   const bool ended = was_in_transaction_ && !session_.in_transaction();
   const bool quiet = facts_.kind == sql::Kind::set || facts_.kind == sql::Kind::use;
