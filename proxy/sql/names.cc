@@ -152,6 +152,8 @@ const char* name(Effect effect) {
       return "system_schema";
     case fx_unreported_setting:
       return "unreported_setting";
+    case fx_sequence:
+      return "sequence";
     case fx_session_track:
       return "session_track";
   }

@@ -138,7 +138,6 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
     default:
       break;
   }
-  if (facts.has(fx_stored_function)) return true;
   if (same(facts.verb, "insert") || same(facts.verb, "replace") || same(facts.verb, "create"))
     return selects(text, dialect);
   if (same(facts.verb, "update") && dialect.mariadb && updates_several(text, dialect)) return true;

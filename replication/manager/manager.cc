@@ -199,10 +199,13 @@ void Manager::Impl::look_at_routines(std::size_t id, base::TimePoint& next, serv
   const auto done = server::read_routines(*connections[id], read);
   const auto took = options.clock() - began;
   next = began + std::max<base::Clock::duration>(routines_interval, 20 * took);
-  if (!done) {
-    read = {};
-    next = began + survey_interval;
+  if (!done) {  // what was known may be old, and is better than nothing
+    if (!std::exchange(read.failing, true))
+      say(Level::warning, "event=routines_not_read server=" + quoted(options.servers[id].name) +
+                              " error=" + quoted(done.error().message));
+    return;
   }
+  read.failing = false;
   const std::lock_guard lock{mutex};
   routines = {static_cast<ServerId>(id), read.routines, began};
   dirty = true;

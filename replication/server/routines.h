@@ -12,6 +12,7 @@ namespace wye::server {
 struct RoutinesRead {
   std::shared_ptr<const topology::Routines> routines;  // nullptr: not yet
   std::string mark;
+  bool failing = false;  // the last try; what it was before stays
 };
 
 /// Reads information_schema.ROUTINES and TRIGGERS again if something has changed there. One round trip, else three; a

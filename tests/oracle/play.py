@@ -53,7 +53,8 @@ class Player:
                 self._dirty = False
             self._dirty = self._dirty or not op.reads or WRITES.search(op.text) is not None
             answer = getattr(self, op.do)(op)
-            self._note(answer)
+            if op.do != 'beside':
+                self._note(answer)
             return answer
         except (OSError, ServerError) as error:
             return [('lost', f'{type(error).__name__}: {error}')]

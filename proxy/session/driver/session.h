@@ -261,6 +261,8 @@ class Session final : public net::StreamOwner,
   bool recall_for(topology::ServerId server);
   void note_previous(bool failed);
   void note_previous_use(std::string_view text);
+  bool may_keep_found_rows() const;
+  void send_found_rows(pool::Backend& backend);
   // session_conditions.cc
   void remember_maker();
   bool must_run_maker(const pool::Backend& backend) const;
@@ -332,6 +334,7 @@ class Session final : public net::StreamOwner,
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
   bool savepoint_ = false;              // maybe of a transaction that no flag tells of yet
+  bool drew_numbers_ = false;           // from a sequence: what LASTVAL() says, only the connection knows
   bool read_only_lingers_ = false;      // SET autocommit has ended one: the next statement runs on the primary
   bool transaction_beside_ = false;     // and another one, as READ ONLY, on the primary (decision 0008)
   bool primary_state_ = false;          // user variables, locks, ... that no other connection has

@@ -231,6 +231,7 @@ void Session::note_statement() {
   count_pin(before);
   primary_state_ = primary_state_ || session_.pinned() != Pin::none ||
                    (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare | sql::fx_user_lock)) != 0;
+  drew_numbers_ = drew_numbers_ || facts_.has(sql::fx_sequence);
   reads_own_state_ = reads_own_state_ || (facts_.effects & (sql::fx_user_variable | sql::fx_text_prepare)) != 0;
   // Names without a schema mean the session's, which the classifier does not know.
   if (facts_.replica_ok && facts_.has(sql::fx_mentions_table) && is_system_schema(session_.schema)) {
@@ -354,7 +355,7 @@ void Session::forget_state() {
   begin_defaults();
   prepared_.clear();
   broken_transaction_ = primary_state_ = reads_own_state_ = false;
-  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = false;
+  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = drew_numbers_ = false;
   transaction_server_ = last_read_ = std::nullopt;
   previous_.reset();
   user_variables_.reset();

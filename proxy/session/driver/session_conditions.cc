@@ -84,6 +84,19 @@ void Session::send_conditions(pool::Backend& backend) {
   there.conditions = !own.empty();
 }
 
+/// What a routine counts is the client's, and if it counts nothing, what was before it.
+bool Session::may_keep_found_rows() const {
+  return facts_.kind == sql::Kind::call || (command_[4] == com_query && sql::same(facts_.verb, "execute"));
+}
+
+void Session::send_found_rows(pool::Backend& backend) {
+  const auto server = backend.key().server;
+  const std::string sql = may_keep_found_rows() ? previous_.found_rows_sql(server) : std::string{};
+  if (sql.empty()) return;
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
+  previous_.found_rows_made(server);
+}
+
 /// COM_SET_OPTION's answer: MySQL tells in it what the statement before has left, wherever that was.
 base::Bytes Session::with_last_warnings(const protocol::EofInfo& eof) const {
   protocol::EofInfo told = eof;

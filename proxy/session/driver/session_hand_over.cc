@@ -25,6 +25,8 @@ bool Session::may_hand_over(const pool::Backend& backend) const {
   if (context_.config.pool.hand_over == "never" || !backend.idle() || !backend.tracks()) return false;
   if (passed_on_ != nullptr || backend.key().to_replica == primary) return false;
   if (context_.loop.now() < keeps_until_ || broken_transaction_) return false;
+  const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
+  if (primary && mysql && prepared_.name_user_variables()) return false;
   if (primary && (savepoint_ || values_unknown_ || session_.kept() != Keep::none)) return false;
   if (session_.in_transaction()) {
     if (primary && transaction_beside_) return false;
@@ -68,8 +70,11 @@ void Session::hand_over_what_others_need() {
   }
 }
 
-/// What is read back there can't be told in every way: conditions to GET DIAGNOSTICS or within several statements.
-bool Session::gives_reluctantly(topology::ServerId from) const { return previous_.has_conditions(from); }
+/// What is read back there can't be told in every way: conditions to GET DIAGNOSTICS or within several statements. What
+/// LASTVAL() says can't be at all, and hardly anyone asks who draws numbers.
+bool Session::gives_reluctantly(topology::ServerId from) const {
+  return previous_.has_conditions(from) || (drew_numbers_ && is_primary(from));
+}
 
 bool Session::must_recall(topology::ServerId from) {
   const bool primary = is_primary(from);
@@ -195,8 +200,9 @@ void Session::note_previous_use(std::string_view text) {
 /// A statement that reads values of the one before: those that the server where it will run does not know are read
 /// back, and put into its text. True: it goes on when they are here.
 bool Session::recall_for(topology::ServerId server) {
-  if (previous_use_ == sql::previous_none) return false;
   auto use = previous_use_;
+  if (may_keep_found_rows() && !recall_failed_) use |= sql::previous_found_rows;
+  if (use == sql::previous_none) return false;
   const bool shows = command_[4] == com_query && !facts_.several && sql::same(facts_.verb, "show");
   if (shows && (use & sql::previous_diagnostics) != 0) use |= sql::previous_conditions;
   const auto from = previous_.elsewhere(use, server);
@@ -205,7 +211,7 @@ bool Session::recall_for(topology::ServerId server) {
     recall(*from, Recalling::Then::run, false);
     return true;
   }
-  if (facts_.why == sql::Why::ddl) return false;
+  if (previous_use_ == sql::previous_none || facts_.why == sql::Why::ddl) return false;
   const bool prepared = command_[4] == com_stmt_execute;
   auto* there = held(server);
   const bool prepares = prepared && (there == nullptr || !there->state().prepared.contains(statement_->key));

@@ -61,6 +61,7 @@ void Session::count_kept() {
     if (prepared_.ties_to(server_)) return Kept::cursor;
     if (!is_primary(server_)) return Kept::other;
     if (session_.kept() == Keep::none && values_unknown_) return Kept::routine;
+    if (session_.kept() == Keep::none && prepared_.name_user_variables()) return Kept::user_variable;
     return kept_by(session_);
   };
   kept[why()].add();

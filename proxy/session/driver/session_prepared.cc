@@ -198,9 +198,11 @@ void Session::fetch() {
   in.skip(1);
   const std::uint32_t id = in.u32();
   statement_ = in.ok() ? prepared_.find(id) : nullptr;
-  auto* backend = statement_ != nullptr && statement_->last ? held(*statement_->last) : nullptr;
+  if (statement_ == nullptr) return fail(unknown_statement(id, "fetch"));
+  const char* const dot = context_.topology->flavour == topology::Flavour::mysql ? "." : "";
+  auto* backend = statement_->last ? held(*statement_->last) : nullptr;
   if (backend == nullptr || !backend->state().prepared.contains(statement_->key))
-    return fail(unknown_statement(id, "fetch"));
+    return fail({1421, "HY000", "The statement (" + std::to_string(id) + ") has no open cursor" + dot});
   facts_ = statement_->facts;
   expect_ = protocol::Expect::rows;
   whole_ = false;

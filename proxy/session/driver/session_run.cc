@@ -174,6 +174,7 @@ void Session::run_on(pool::Backend& backend) {
   }
   send_state(backend, session_.schema);
   if (prepare_maker(backend)) return;
+  send_found_rows(backend);
   send_conditions(backend);
   if (begins_on_primary()) send_begin(backend);
   send_own_trackers(backend);

@@ -62,6 +62,11 @@ bool PreparedStatements::ties_to(topology::ServerId server) const {
   });
 }
 
+bool PreparedStatements::name_user_variables() const {
+  return std::any_of(statements_.begin(), statements_.end(),
+                     [](const auto& entry) { return entry.second->facts.has(sql::fx_user_variable); });
+}
+
 bool note_types(ByteView prefix, PreparedStatement& statement, bool attributes) {
   if (is_bulk(prefix)) {
     const auto parsed = protocol::parse_bulk_head(prefix, statement.parameters);

@@ -68,8 +68,9 @@ bool failed_while_it_ran(const PreviousValues::Ran& ran, const sql::Dialect& dia
 }
 
 /// What it names is not there, or not allowed.
-bool failed_before_it_ran(const PreviousValues::Ran& ran) {
-  static constexpr std::uint16_t codes[] = {1046, 1054, 1064, 1142, 1146, 1305, 1370, 1630};
+bool failed_before_it_ran(const PreviousValues::Ran& ran, const sql::Facts& facts) {
+  if (ran.error == 1318 && facts.kind != sql::Kind::call) return false;  // of a function: its SELECT has begun
+  static constexpr std::uint16_t codes[] = {1046, 1054, 1064, 1142, 1146, 1305, 1318, 1370, 1414, 1630};
   return std::find(std::begin(codes), std::end(codes), ran.error) != std::end(codes);
 }
 
@@ -91,6 +92,10 @@ std::string padded(const std::string& number) {
   return text += '\'';
 }
 
+constexpr std::string_view ten_rows =
+    "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5"
+    " UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) ";
+
 }  // namespace
 
 bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect) {
@@ -108,9 +113,9 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
     return false;
   }
   last_ = ran.server;
-  // One of several may have set it, or a routine's statement, before it failed.
-  const bool routine = facts.kind == sql::Kind::call || facts.has(sql::fx_stored_function);
-  const bool may_set = !ran.failed || facts.several || (routine && (ran.results > 0 || !failed_before_it_ran(ran))) ||
+  // One of several may have set it, or a procedure's statement, before it failed; MariaDB's SELECT as well.
+  const bool routine = facts.kind == sql::Kind::call || (dialect.mariadb && facts.has(sql::fx_stored_function));
+  const bool may_set = !ran.failed || facts.several || (routine && (ran.results > 0 || !failed_before_it_ran(ran, facts))) ||
                        failed_while_it_ran(ran, dialect);
   if (found_rows_at_ != ran.server && may_set &&
       sql::sets_found_rows(text, facts, dialect, ran.failed ? ran.results : UINT_MAX))
@@ -169,6 +174,23 @@ std::string PreviousValues::own_error_sql(bool no_backslash_escapes) const {
   return "SIGNAL SQLSTATE '" + std::string(own_error_->state) +
          "' SET MYSQL_ERRNO=" + std::to_string(own_error_->code) +
          ",MESSAGE_TEXT=" + quoted(own_error_->message, no_backslash_escapes);
+}
+
+std::string PreviousValues::found_rows_sql(ServerId server) const {
+  constexpr unsigned most = 1000;
+  unsigned rows = 0;
+  const char* const end = found_rows_.data() + found_rows_.size();
+  if (!found_rows_.empty() && std::from_chars(found_rows_.data(), end, rows).ptr != end) return {};
+  // A CALL that counts none says the count of the statement before it, which this would take away.
+  const bool counted = row_count_at_ == server && row_count_ != "0" && row_count_ != "-1";
+  if (found_rows_at_ || counted || rows > most) return {};
+  std::string tables, number = "0", unit = "1";
+  for (unsigned left = rows; left > 0; left /= 10, unit += '0') {
+    const std::string digit = "d" + unit;
+    tables += (tables.empty() ? " FROM " : ",") + std::string{ten_rows} + digit;
+    number += "+" + unit + "*" + digit + ".d";
+  }
+  return "SELECT SQL_CALC_FOUND_ROWS 1" + tables + " WHERE " + number + "<" + std::to_string(rows) + " LIMIT 0";
 }
 
 bool PreviousValues::lives_on(ServerId server, bool primary) const {

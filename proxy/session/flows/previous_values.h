@@ -89,6 +89,12 @@ class PreviousValues {
   void count_lost(ServerId server) {
     if (row_count_at_ == server) row_count_at_.reset();
   }
+  /// SQL that makes FOUND_ROWS() of a connection what it is for this session. Empty: it is there already, or can't be.
+  std::string found_rows_sql(ServerId server) const;
+  void found_rows_made(ServerId server) {
+    found_rows_at_ = server;
+    count_lost(server);
+  }
   /// The statement that left them has run again on another server.
   void conditions_made(ServerId server) { conditions_at_ = server; }
   /// The previous statement's ROW_COUNT is -1, that of the connection to `server` may be another one.

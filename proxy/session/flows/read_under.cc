@@ -44,13 +44,20 @@ std::string SessionState::difference_to(const ReadUnder& then, ConnectionState& 
   past.by_charset_ = then.by_charset;
   past.names_charset_ = then.names_charset;
   past.names_collation_ = then.names_collation;
+  std::string globals;
   for (const char* name : charsets) {
     if (!set(name)) continue;
+    if (collation == 0) {  // MySQL's COM_RESET_CONNECTION leaves what the server has for all
+      globals += (globals.empty() ? "@@session." : ", @@session.") + std::string{name} + "=DEFAULT";
+      connection.variables.erase(name);
+      continue;
+    }
     // It was the login's. Both servers take a collation's number for each of them.
     past.variables_.insert_or_assign(name, std::to_string(collation));
     past.by_charset_ = true;
   }
   std::string sql = past.difference(connection, defaults);
+  if (!globals.empty()) sql += (sql.empty() ? "SET " : ", ") + globals;
   look_again();  // the connection must be told what there is now
   return sql;
 }
