@@ -109,8 +109,8 @@ def _number(text):
 
 def _rows(rows):
     """The same texts in SHOW WARNINGS: with the length that goes with them."""
-    return tuple(re.sub(rb'.(The statement|Unknown prepared statement handler) \(\d+\)', rb'\1 (N)',
-        row) if b'statement' in row else row for row in rows)
+    return tuple(re.sub(rb'(column \S+ at row) \d+', rb'\1 N', re.sub(rb'.(The statement|Unknown prepared statement handler) \(\d+\)', rb'\1 (N)',
+        row)) if b'statement' in row or b' at row ' in row else row for row in rows)
 
 
 def first_difference(direct, through, script):

@@ -122,7 +122,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
           answer_.changed();
           break;
         }
-        joined = carry_trackers(part, encoding(*held(server_)), ok, pending_trackers_);
+        joined = carry_trackers(part, encoding(*held(server_)), ok, pending_trackers_, session_.schema);
         if (joined) answer_.joined();
       }
       break;

@@ -71,17 +71,22 @@ void Session::run_maker(pool::Backend& backend) {
 /// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
 void Session::send_conditions(pool::Backend& backend) {
   if (must_run_maker(backend)) return run_maker(backend);
-  if (!reads_conditions_) return;
+  // MariaDB: whether it leaves them is decided by what its functions do.
+  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  const bool may_leave = mariadb && facts_.has(sql::fx_stored_function) && !facts_.has(sql::fx_mentions_table);
+  if (!reads_conditions_ && !may_leave) return;
   auto& there = backend.state();
   const auto id = backend.key().server;
   const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
   // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
+  if (own.empty() && !reads_conditions_) return;
   const bool stale = there.conditions || ahead_left_ > 0;
   const bool counts = sql::same(facts_.verb, "get") && previous_.counted_elsewhere(id);
   if (own.empty() && (previous_.conditions_at(id) || (!stale && !counts))) return;
   const std::string_view sql = own.empty() ? PreviousValues::clear : std::string_view{own};
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
   there.conditions = !own.empty();
+  if (there.conditions && !reads_conditions_) previous_.conditions_made(id);
 }
 
 /// What a routine counts is the client's, and if it counts nothing, what was before it.

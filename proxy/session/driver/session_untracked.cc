@@ -154,6 +154,10 @@ bool Session::read_back(topology::ServerId to) {
   auto* backend = primary ? held(*primary) : nullptr;
   values_unknown_ = backend != nullptr && defaults_.values() != nullptr;
   if (!values_unknown_) return false;
+  if (previous_.lives_on(*primary, true) && !recall_failed_) {
+    recall(*primary, Recalling::Then::run, false);
+    return true;
+  }
   std::string sql;
   for (const auto& [variable, value] : *defaults_.values()) sql += (sql.empty() ? "SELECT @@" : ", @@") + variable;
   become(ReadingBack{to});

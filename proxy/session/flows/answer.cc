@@ -105,7 +105,8 @@ void filter_trackers(ByteView block, Bytes& to, const Encoding& encoding) {
   put_item(to, item);
 }
 
-bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
+bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending,
+                    std::string_view schema) {
   if (!encoding.client_session_track || encoding.as_is) return false;
   const bool kept = part == Part::ok_of_result && !encoding.client_deprecate_eof;
   if (!kept && (part != Part::ok || pending.empty())) return false;
@@ -117,7 +118,9 @@ bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
     protocol::for_each_tracker(fresh, [&](const protocol::TrackerItem& item) {
       again = again || (item.type == old.type && item.name == old.name);
     });
-    if (!again) put_item(both, old);
+    protocol::TrackerItem now = old;
+    if (now.type == protocol::TrackerType::schema && !kept) now.value = schema;
+    if (!again) put_item(both, now);
   });
   base::append(both, fresh);
   pending = std::move(both);

@@ -61,7 +61,8 @@ void filter_trackers(ByteView block, Bytes& to, const Encoding& encoding = {});
 
 /// A server tells a client without DEPRECATE_EOF of what changed under a result by the next OK. wye hears it with the
 /// result: `pending` keeps it. True: it has joined this OK, which has a view of it.
-bool carry_trackers(protocol::Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);
+bool carry_trackers(protocol::Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending,
+                    std::string_view schema);
 /// MariaDB leaves the schema that a routine came back to unsaid after an error, until something else is told. Under
 /// wye's trackers something always is: `pending` keeps it. True: `ok` has nothing left to tell.
 bool keep_schema(const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);

@@ -41,7 +41,7 @@ bool may_set_insert_id(const PreviousValues::Ran& ran, const sql::Facts& facts) 
 /// MariaDB clears the conditions only for statements with tables (tried on 10.11.19).
 bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, std::string_view text,
                        const sql::Dialect& dialect) {
-  if (ran.failed || ran.warnings > 0 || facts.several) return false;
+  if (ran.failed || ran.warnings > 0 || (facts.several && facts.kind != sql::Kind::read)) return false;
   switch (facts.kind) {
     case sql::Kind::read:
       if (sql::same(facts.verb, "show")) return sql::shows_without_table(text, dialect);

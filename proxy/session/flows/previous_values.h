@@ -96,7 +96,10 @@ class PreviousValues {
     count_lost(server);
   }
   /// The statement that left them has run again on another server.
-  void conditions_made(ServerId server) { conditions_at_ = server; }
+  void conditions_made(ServerId server) {
+    conditions_at_ = server;
+    own_error_.reset();
+  }
   /// The previous statement's ROW_COUNT is -1, that of the connection to `server` may be another one.
   bool counted_elsewhere(ServerId server) const { return row_count_ == "-1" && row_count_at_ != server; }
   /// Those of the previous statement itself. An error does not tell how many there are beside it: `server` may know.

@@ -359,10 +359,10 @@ TEST_CASE("trackers of a result come with the next OK, for clients that get none
   Bytes pending, first = trackers(true), block{1, 5, 4, 'h', 'o', 'm', 'e'};
   protocol::OkInfo result, ok;
   result.session_state = first;
-  CHECK_FALSE(carry_trackers(Part::ok_of_result, old, result, pending));
+  CHECK_FALSE(carry_trackers(Part::ok_of_result, old, result, pending, ""));
   ok.status = 2;
   ok.session_state = block;
-  CHECK(carry_trackers(Part::ok, old, ok, pending));
+  CHECK(carry_trackers(Part::ok, old, ok, pending, ""));
   CHECK(ok.status == 0x4002);
   std::string words;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& i) { words += i.value; });
@@ -370,11 +370,11 @@ TEST_CASE("trackers of a result come with the next OK, for clients that get none
   // MariaDB tells it only along with something that has changed since.
   const Encoding mariadb{false, true, true, nullptr, true};
   protocol::OkInfo silent;
-  CHECK_FALSE(carry_trackers(Part::ok, mariadb, silent, pending));
+  CHECK_FALSE(carry_trackers(Part::ok, mariadb, silent, pending, ""));
   CHECK_FALSE(pending.empty());
   pending.clear();
   for (const Encoding& other : {Encoding{true, true, true}, Encoding{false, false, true}}) {
-    carry_trackers(Part::ok_of_result, other, result, pending);
+    carry_trackers(Part::ok_of_result, other, result, pending, "");
     CHECK(pending.empty());
   }
 }
@@ -393,7 +393,7 @@ TEST_CASE("MariaDB's late schema waits for something else to tell") {
   const Bytes more = trackers(true);
   next.session_state = more;
   CHECK_FALSE(keep_schema(mariadb, next, pending));
-  CHECK(carry_trackers(Part::ok, mariadb, next, pending));
+  CHECK(carry_trackers(Part::ok, mariadb, next, pending, ""));
 }
 
 TEST_CASE("an OK whose trackers are all wye's own has neither block nor flag") {
