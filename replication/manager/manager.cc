@@ -295,6 +295,7 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   for (const ServerSpec& spec : o.servers)
     impl_->settings.servers.push_back({spec.name, spec.address, spec.weight, spec.tags});
   impl_->settings.max_lag = o.max_lag;
+  impl_->settings.interval = o.interval;
   impl_->settings.max_age = std::max(o.max_age, 3 * o.interval);  // with a slow interval every look would be too old
   impl_->sights.resize(o.servers.size());
   impl_->surveys.resize(o.servers.size());
@@ -398,6 +399,7 @@ void Manager::reconfigure(base::milliseconds max_lag, const std::vector<ServerSp
                                 given ? servers[id].tags : o.servers[id].tags});
   }
   settings.max_lag = max_lag;
+  settings.interval = o.interval;
   settings.max_age = std::max(o.max_age, 3 * o.interval);
   const std::lock_guard lock{impl_->mutex};
   impl_->next_settings = std::move(settings);

@@ -13,6 +13,9 @@ using topology::Role;
 using topology::ServerId;
 using topology::State;
 
+// On top of two intervals: an answer takes time, also to be worked off.
+constexpr base::milliseconds tolerance{50};
+
 std::string seconds_text(base::Clock::duration time) {
   const auto tenths = std::chrono::duration_cast<base::milliseconds>(time).count() / 100;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
@@ -119,7 +122,12 @@ class Derivation {
   void measure(ServerId id, topology::Server& out) const {
     const Observation& seen = *sights_[id].observation;
     if (!seen.gtids || memory_.history.empty()) return;
-    const History::Distance distance = memory_.history.distance(*seen.executed, seen.began);
+    // A replica that should have been looked at again by now may not have moved since; likewise the primary may have
+    // gone on.
+    const base::milliseconds late = 2 * settings_.interval + tolerance;
+    const base::TimePoint at = now_ - seen.began > late ? now_ : seen.began;
+    const History::Distance distance =
+        memory_.history.distance(*seen.executed, at, choice_.primary ? late : base::milliseconds::max());
     out.behind = distance.behind;
     const bool moving = out.applier_running && (choice_.primary ? out.receiver_running && primary_observed_ : true);
     if (moving) out.lag = distance.lag;

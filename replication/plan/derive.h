@@ -22,6 +22,7 @@ struct Settings {
   std::vector<Server> servers;         // the index is the ServerId
   base::milliseconds max_lag{10'000};  // above: State::lagging
   base::milliseconds max_age{2'000};   // an observation older than that is no knowledge
+  base::milliseconds interval{100};    // between two observations of a server
 };
 
 /// All that is known of one server: its last answer, and why there was none since.

@@ -41,13 +41,17 @@ void History::thin(base::TimePoint now) {
   moments_ = std::move(kept);
 }
 
-History::Distance History::distance(const topology::GtidSet& executed, base::TimePoint at) const {
+History::Distance History::distance(const topology::GtidSet& executed, base::TimePoint at,
+                                    base::milliseconds late) const {
   // Only what the primary had before the replica was asked can be missing there.
   const auto end = std::partition_point(moments_.begin(), moments_.end(),
                                         [at](const Moment& moment) { return moment.first_ended <= at; });
   if (end == moments_.begin()) return {};
   const auto newest = std::prev(end);
-  if (executed.includes(*newest->set)) return {base::milliseconds{0}, 0};
+  if (executed.includes(*newest->set)) {
+    const auto unseen = std::chrono::ceil<base::milliseconds>(at - newest->last_began);
+    return {unseen > late ? unseen : base::milliseconds{0}, 0};
+  }
   Distance out;
   out.behind = newest->set->minus(executed).count();
   // Each set includes the one before.

@@ -23,17 +23,18 @@ class History {
   }
   bool empty() const { return moments_.empty(); }
   const Set& last() const { return moments_.back().set; }  // REQUIRES: not empty
-  base::TimePoint last_began() const { return moments_.back().last_began; }
 
   struct Distance {
     /// How old the picture on the replica is at most: at `at` it had everything that the primary had committed `lag`
-    /// before. Never less than the truth, and at most one observation interval more. Absent: older than what wye has
-    /// watched.
+    /// before. 0 if nothing is known to be missing; else never less than the truth, and at most one observation
+    /// interval more. Absent: older than what wye has watched.
     std::optional<base::milliseconds> lag;
     std::uint64_t behind = 0;  // transactions
   };
-  /// `executed` was read at `at` or later. Compared with what the primary is known to have had by then.
-  Distance distance(const topology::GtidSet& executed, base::TimePoint at) const;
+  /// `executed` was read at `at` or later. Compared with what the primary is known to have had by then. If it was last
+  /// seen more than `late` before, it may have had more, and the lag is as long as nobody looked.
+  Distance distance(const topology::GtidSet& executed, base::TimePoint at,
+                    base::milliseconds late = base::milliseconds::max()) const;
 
   std::size_t size() const { return moments_.size(); }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 TESTS = Path('tests')
 PAGE = Path('docs/ROUTING.md')
-NAMED = re.compile(r'`((?:unit|e2e|clients|oracle|sandbox|fuzz|freshness|leaks)/[\w./-]+)(?:: ([^`]+))?`')
+NAMED = re.compile(r'`((?:unit|e2e|clients|oracle|sandbox|fuzz|freshness|leaks|lag)/[\w./-]+)(?:: ([^`]+))?`')
 COMPLAINTS = 62
 
 

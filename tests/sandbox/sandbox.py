@@ -20,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import clocks as clock_library
 import flavours
 import ports
 from client import Connection, ServerError
@@ -40,14 +41,15 @@ class Sandbox:
     _keep_logs = False
 
     def __init__(self, flavour=None, replicas=2, wye=None, folder=None, wye_config=None, wye_port=None, semi_sync=True,
-                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, detached=False, managed=False, supervised=False, say=None):
+                 semi_sync_timeout_ms=10000, pool_mb=64, server_options=None, links=False, clocks=False, detached=False, managed=False, supervised=False, say=None):
         """Nothing runs before start() (or `with`). `wye`: path of the binary, True for $WYE_BIN or build/release/wye, None for
         servers only. `folder`: None makes one below build/sandboxes, and removes it at the end. `flavour`: mysql (default, or
         $WYE_FLAVOUR) | mariadb | mysql56. `wye_config`: nested values over the generated ones, or a
         function of the sandbox that gives them. `server_options`: more lines for my.cnf.
         `managed`: the servers begin empty, and wye makes the cluster ('later': not even wye is started; see blank.py).
         `supervised`: a server that ends in order to restart (RESTART, CLONE) is started again.
-        `links`: the servers can be cut off (box.links.cut('db1'); see links.py)."""
+        `links`: the servers can be cut off (box.links.cut('db1'); see links.py).
+        `clocks`: the servers' clocks can be set (box.primary.clock.set(3600); see clocks.py)."""
         self._say = say or (lambda text: None)
         self.flavour = flavours.flavour(flavour or os.environ.get('WYE_FLAVOUR', 'mysql'), say)
         self._managed = managed
@@ -68,6 +70,7 @@ class Sandbox:
         for server in self.servers:
             server.supervised = supervised
         self.links = Links(self.folder, self.servers, taken[-3]) if links else None
+        self._clocks = clocks
         self.wye = None
         self._wye_config = wye_config
         if wye:
@@ -144,8 +147,12 @@ class Sandbox:
         if self.links:
             self.links.start()
         self._say(f'starting {len(self.servers)} {self.flavour.name} {self.flavour.version} servers')
+        clock_code = clock_library.library(self.folder) if self._clocks else None
         for server in self.servers:
             server.create(data, self._server_values(server))
+            if clock_code:
+                server.clock = clock_library.Clock(clock_code, server.folder / 'clock')
+                server.clock.create()
             server.launch()
         for server in self.servers:
             server.wait_ready()

@@ -101,6 +101,7 @@ class Server:
     """A primary or replica. `port` is the server's own; `address` is what others use (a link, if the sandbox has links)."""
 
     supervised = False  # see supervise.py
+    clock = None        # see clocks.py
 
     def __init__(self, name, folder, flavour, port, server_id, public_port=None):
         self.name, self.folder, self.flavour = name, Path(folder), flavour
@@ -135,7 +136,7 @@ class Server:
         (self.datadir / 'mysql.sock.lock').unlink(missing_ok=True)  # of a killed one: its pid may be somebody else's by now
         supervisor = [sys.executable, str(Path(__file__).with_name('supervise.py'))] if self.supervised else []
         self.process.spawn(supervisor + self.flavour.command(self.config), self.log, cwd=self.folder,
-                           env={**os.environ, **self.flavour.environment})
+                           env={**os.environ, **self.flavour.environment, **(self.clock.environment if self.clock else {})})
 
     def wait_ready(self, seconds=60):
         def ready():

@@ -283,6 +283,47 @@ TEST_CASE("Lag from GTIDs, on one clock") {
   CHECK(lagging.servers[1].state == State::online);
 }
 
+TEST_CASE("Lag grows with the age of what is known, of the replica and of the primary") {
+  Cluster c{3};
+  c.round(0ms);
+  for (int i = 1; i <= 10; ++i) {  // db2 doesn't answer; db3 does, and has all
+    c.set(0, 10 + i);
+    c.set(2, 10 + i);
+    c.see(0, 100ms * i);
+    c.see(2, 100ms * i + 4ms);
+    const auto topology = c.derive(100ms * i + 6ms);
+    const auto age = 100ms * i + 4ms;
+    REQUIRE(topology.servers[1].lag == (age > 250ms ? age + 2ms : 0ms));
+    REQUIRE(topology.servers[1].behind == (age > 250ms ? static_cast<std::uint64_t>(i) : 0U));
+    REQUIRE(topology.servers[2].lag == 0ms);
+  }
+  c.set(1, 20);
+  for (int i = 11; i <= 20; ++i) {  // the primary doesn't; nobody knows what it has by now
+    c.see(1, 100ms * i + 2ms);
+    c.see(2, 100ms * i + 4ms);
+    const auto topology = c.derive(100ms * i + 6ms);
+    const auto age = 100ms * (i - 10);
+    REQUIRE(primary_of(topology) == 0);
+    REQUIRE(topology.servers[1].lag == (age > 248ms ? age + 2ms : 0ms));
+    REQUIRE(topology.servers[2].lag == (age > 246ms ? age + 4ms : 0ms));
+  }
+  const auto back = c.round(2'100ms);
+  CHECK(back.servers[1].lag == 0ms);
+  CHECK(back.servers[2].lag == 0ms);
+}
+
+TEST_CASE("What is late depends on the interval") {
+  Cluster c{2};
+  c.settings.interval = 500ms;
+  c.round(0ms);
+  c.see(1, 1'000ms);
+  CHECK(c.derive(1'000ms).servers[1].lag == 0ms);
+  c.see(1, 1'100ms);
+  CHECK(c.derive(1'100ms).servers[1].lag == 1'100ms);
+  // An idle primary that answers is no reason for any.
+  for (int i = 3; i < 20; ++i) CHECK(c.round(500ms * i).servers[1].lag == 0ms);
+}
+
 TEST_CASE("Lag is unknown, never 0, when replication doesn't run") {
   Cluster c{3};
   c.round(0ms);
@@ -396,7 +437,7 @@ TEST_CASE("A server that hangs is judged by the age of its observation") {
   c.see(1, 1900ms);
   auto topology = c.derive(1900ms);
   CHECK(primary_of(topology) == 0);
-  CHECK(topology.servers[1].lag == 0ms);
+  CHECK(topology.servers[1].lag == 1900ms);
   c.see(1, 2100ms);
   topology = c.derive(2100ms);
   CHECK(primary_of(topology) == -1);

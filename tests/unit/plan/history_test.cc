@@ -44,6 +44,23 @@ TEST_CASE("Lag is the age of what the replica lacks") {
   }
 }
 
+TEST_CASE("What a primary may have had while nobody saw it counts") {
+  History history;
+  history.add(at(0ms), at(2ms), up_to(5));
+  history.add(at(100ms), at(102ms), up_to(5));
+  CHECK(history.distance(*up_to(5), at(350ms), 250ms).lag == 0ms);
+  CHECK(history.distance(*up_to(5), at(351ms), 250ms).lag == 251ms);
+  CHECK(history.distance(*up_to(4), at(351ms), 250ms).lag == std::nullopt);
+  CHECK(history.distance(*up_to(5), at(9000ms)).lag == 0ms);
+  // An answer that took long is no knowledge of the time before it came, nor is what came after it.
+  history.add(at(200ms), at(1600ms), up_to(9));
+  history.add(at(1610ms), at(1612ms), up_to(9));
+  CHECK(history.distance(*up_to(5), at(1500ms), 250ms).lag == 1400ms);
+  CHECK(history.distance(*up_to(9), at(1500ms), 250ms).lag == 1400ms);
+  CHECK(history.distance(*up_to(9), at(1600ms), 250ms).lag == 0ms);
+  CHECK(history.distance(*up_to(5), at(1600ms), 250ms).lag == 1500ms);
+}
+
 TEST_CASE("An idle primary keeps the ruler exact") {
   History history;
   for (int i = 0; i <= 1000; ++i) history.add(at(100ms * i), at(100ms * i + 2ms), up_to(i < 995 ? 7 : 8));
