@@ -16,6 +16,7 @@
 #include "proxy/session/flows/previous_values.h"
 #include "proxy/session/flows/session_defaults.h"
 #include "proxy/session/flows/side_effects.h"
+#include "proxy/session/flows/text_statements.h"
 #include "proxy/session/flows/upload.h"
 #include "proxy/session/flows/user_variables.h"
 
@@ -262,6 +263,10 @@ class Session final : public net::StreamOwner,
   void note_previous(bool failed);
   void note_previous_use(std::string_view text);
   bool may_keep_found_rows() const;
+  void know_text_statements();
+  std::shared_ptr<const TextStatements::Statement> go_by_inner_text(sql::Facts& facts,
+                                                                    const sql::TextPrepare& about) const;
+  void send_text_statement(pool::Backend& backend);
   void send_found_rows(pool::Backend& backend);
   // session_conditions.cc
   void remember_maker();
@@ -334,13 +339,15 @@ class Session final : public net::StreamOwner,
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
   bool savepoint_ = false;              // maybe of a transaction that no flag tells of yet
-  bool drew_numbers_ = false;           // from a sequence: what LASTVAL() says, only the connection knows
-  bool read_only_lingers_ = false;      // SET autocommit has ended one: the next statement runs on the primary
-  bool transaction_beside_ = false;     // and another one, as READ ONLY, on the primary (decision 0008)
-  bool primary_state_ = false;          // user variables, locks, ... that no other connection has
-  bool reads_own_state_ = false;        // the first of those, which statements read along with tables
-  bool values_unknown_ = false;         // a routine may have set variables without MariaDB's saying so
-  unsigned refused_changes_ = 0;        // of user, in a row
+  TextStatements text_statements_;
+  std::shared_ptr<const TextStatements::Statement> text_execute_;  // what runs, if it may go to a replica
+  bool drew_numbers_ = false;        // from a sequence: what LASTVAL() says, only the connection knows
+  bool read_only_lingers_ = false;   // SET autocommit has ended one: the next statement runs on the primary
+  bool transaction_beside_ = false;  // and another one, as READ ONLY, on the primary (decision 0008)
+  bool primary_state_ = false;       // user variables, locks, ... that no other connection has
+  bool reads_own_state_ = false;     // the first of those, which statements read along with tables
+  bool values_unknown_ = false;      // a routine may have set variables without MariaDB's saying so
+  unsigned refused_changes_ = 0;     // of user, in a row
   std::vector<pool::Backend*> held_;
   // the command that runs
   base::Bytes command_;      // its first frame's head and payload; the rest is in upload_

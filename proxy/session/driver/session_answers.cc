@@ -184,6 +184,7 @@ void Session::note_ok(const protocol::OkInfo& ok) {
     });
   }
   note_side_effects();
+  text_statements_.succeeded();
   // MariaDB names only the last of several commits.
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   if (primary && mariadb && (facts_.kind == sql::Kind::call || (facts_.several && !facts_.replica_ok))) {
@@ -209,6 +210,7 @@ void Session::note_error(const protocol::ErrInfo& err) {
   ran_.error = err.code;
   tally_.no_syntax = err.code == 1064;
   session_.after_error(&facts_);
+  text_statements_.failed();
   const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;
   if (!refused) note_side_effects();
   unreported_ = is_primary(server_) && may_have_committed(err);

@@ -107,6 +107,7 @@ bool Session::take_command() {
   asked_primary_ = false;
   attempts_ = 0;
   statement_ = nullptr;
+  text_execute_ = nullptr;
   kill_.reset();
   text_at_ = protocol::header_size + 1;
   facts_ = {};
@@ -293,6 +294,7 @@ void Session::query() {
   if (token_query()) return;
   if (facts_.has(sql::fx_kill) && is_own_kill()) return ask_kill_target();
   if (transaction_is_broken() || !take_rule(true)) return;
+  know_text_statements();
   note_statement();
   if ((facts_.effects & (sql::fx_previous_result | sql::fx_last_insert_id)) != 0 && whole_) {
     note_previous_use(command_text());
@@ -355,10 +357,12 @@ void Session::forget_state() {
   begin_defaults();
   prepared_.clear();
   broken_transaction_ = primary_state_ = reads_own_state_ = false;
-  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = drew_numbers_ = false;
+  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = drew_numbers_ =
+      false;
   transaction_server_ = last_read_ = std::nullopt;
   previous_.reset();
   user_variables_.reset();
+  text_statements_.clear();
 }
 
 void Session::init_db() {
@@ -383,6 +387,9 @@ void Session::explain_route(std::string_view text) {
   ReadAs as;
   auto facts = classified(sql, as);
   know_routines(facts, sql, as, session_.schema);
+  std::shared_ptr<const TextStatements::Statement> prepared;
+  if (facts.has(sql::fx_text_prepare) && !facts.several)
+    prepared = go_by_inner_text(facts, sql::parse_text_prepare(sql, as.dialect));
   correct(facts, as.digest);
   std::vector<routing::Candidate> candidates;
   const auto need = levels(facts);

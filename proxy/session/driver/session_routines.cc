@@ -34,7 +34,8 @@ void Session::know_routines() {
 /// What it may have left on its connection nobody has said, if the routine was another one than was known. Behind the
 /// session's state, which is written first.
 void Session::note_routine(pool::Backend& backend) const {
-  const bool runs = facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function) || facts_.has(sql::fx_sequence);
+  const bool runs =
+      facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function) || facts_.has(sql::fx_sequence);
   if (runs && command_[4] != com_stmt_prepare) backend.state().routine = true;
 }
 

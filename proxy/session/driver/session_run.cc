@@ -170,10 +170,13 @@ void Session::run_on(pool::Backend& backend) {
   const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
   if (by_statement && (must_reset(backend) || !backend.state().prepared.contains(statement_->key))) {
     send_state(backend, statement_->schema, &statement_->under);
+    if (reads_conditions_ && ahead_left_ > 0)
+      backend.state().conditions = true;  // a SET may warn, and PREPARE leaves it
     return prepare_on(backend, *statement_);
   }
   send_state(backend, session_.schema);
   if (prepare_maker(backend)) return;
+  send_text_statement(backend);
   send_found_rows(backend);
   send_conditions(backend);
   if (begins_on_primary()) send_begin(backend);

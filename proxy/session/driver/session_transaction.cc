@@ -2,6 +2,7 @@
 
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
+#include "proxy/sql/ascii.h"
 
 // READ ONLY transactions on replicas, and what of them belongs to the primary (decision 0008).
 namespace wye::session {
@@ -61,8 +62,8 @@ void Session::settle_transaction() {
   transaction_beside_ = false;
 }
 
-/// SET autocommit = 1 ends a READ ONLY transaction, but both servers still hold the next statement to it (tried): it
-/// runs there, so that none after it is.
+/// SET autocommit = 1 ends a READ ONLY transaction, but both servers go on to refuse writes on that connection, until a
+/// statement has read a table, or COMMIT (tried on MySQL 9.7.4 and MariaDB 10.11.19): the session stays there.
 void Session::note_lingering() {
   if (!is_primary(server_)) return;
   // Under autocommit = 0 a SAVEPOINT may be the first of a transaction, and no flag tells.
@@ -71,10 +72,13 @@ void Session::note_lingering() {
   const bool ends = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback || autocommit;
   savepoint_ = (savepoint_ || begins) && !ends;
   const bool ended = was_in_transaction_ && !session_.in_transaction();
-  const bool quiet = facts_.kind == sql::Kind::set || facts_.kind == sql::Kind::use;
+  const bool reads =
+      sql::same(facts_.verb, "select") && facts_.has(sql::fx_mentions_table) && !facts_.has(sql::fx_system_schema);
+  const bool over = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback ||
+                    (facts_.kind == sql::Kind::write && facts_.has(sql::fx_mentions_table)) || reads;
   if (ended && facts_.has(sql::fx_autocommit)) {
     read_only_lingers_ = true;
-  } else if (!quiet) {
+  } else if (over && !failed_ && command_[4] != com_stmt_prepare) {
     read_only_lingers_ = false;
   }
 }

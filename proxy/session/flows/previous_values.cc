@@ -115,7 +115,8 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
   last_ = ran.server;
   // One of several may have set it, or a procedure's statement, before it failed; MariaDB's SELECT as well.
   const bool routine = facts.kind == sql::Kind::call || (dialect.mariadb && facts.has(sql::fx_stored_function));
-  const bool may_set = !ran.failed || facts.several || (routine && (ran.results > 0 || !failed_before_it_ran(ran, facts))) ||
+  const bool may_set = !ran.failed || facts.several ||
+                       (routine && (ran.results > 0 || !failed_before_it_ran(ran, facts))) ||
                        failed_while_it_ran(ran, dialect);
   if (found_rows_at_ != ran.server && may_set &&
       sql::sets_found_rows(text, facts, dialect, ran.failed ? ran.results : UINT_MAX))
