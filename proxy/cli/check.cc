@@ -39,6 +39,7 @@ bool print_servers(std::ostream& out, const config::Config& c) {
     out << c.servers[i].name << ' ' << c.servers[i].address << ": "
         << (!check.summary.empty() ? check.summary : std::string{"not usable"}) << '\n';
     for (const std::string& p : check.problems) out << "  problem: " << p << '\n';
+    for (const std::string& n : check.notes) out << "  note: " << n << '\n';
     for (const std::string& s : check.sql) {
       if (std::find(sql.begin(), sql.end(), s) == sql.end()) sql.push_back(s);
     }

@@ -77,7 +77,30 @@ void check_accounts(ServerCheck& check, server::Connection& connection, topology
   }
 }
 
+/// Of what the routing needs only where there is such a thing. A right that comes by a role is not seen here.
+void check_catalog(ServerCheck& check, server::Connection& connection, const topology::Version& version,
+                   const std::string& account) {
+  const auto global = [&](const char* rights) {
+    const auto rows = connection.query(
+        std::string{"SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ("} + rights + ")");
+    return !rows || cell(*rows, 0) != "0";
+  };
+  if (!global("'SELECT', 'SHOW_ROUTINE'") && !connection.query("SELECT 1 FROM mysql.proc LIMIT 0")) {
+    check.notes.push_back("stored routines that only read run on the primary: their bodies can't be seen");
+    check.sql.push_back(routines_grant(version, account));
+  }
+  if (!global("'TRIGGER'")) {
+    check.notes.push_back("user variables that triggers set are not carried over: their bodies can't be seen");
+    check.sql.push_back("GRANT TRIGGER ON *.* TO " + account + ";");
+  }
+}
+
 }  // namespace
+
+std::string routines_grant(const topology::Version& version, const std::string& account) {
+  const bool by_name = version.flavour == topology::Flavour::mysql && version.number >= 80020;
+  return (by_name ? "GRANT SHOW_ROUTINE ON *.* TO " : "GRANT SELECT ON mysql.proc TO ") + account + ";";
+}
 
 std::string quoted_account(const std::string& current_user) {
   const std::size_t at = current_user.rfind('@');
@@ -109,10 +132,12 @@ ServerCheck check_server(const config::Config& c, const config::ServerEntry& ser
     check.problems.push_back(shown(who.error()));
     return check;
   }
-  const auto flavour = topology::parse_version(cell(*who, 0)).flavour;
+  const auto version = topology::parse_version(cell(*who, 0));
+  const auto flavour = version.flavour;
   const std::string account = printable(quoted_account(cell(*who, 1)));
   check_observation(check, connection, flavour, account);
   if (connection.connected()) check_accounts(check, connection, flavour, account);
+  if (connection.connected()) check_catalog(check, connection, version, account);
   return check;
 }
 

@@ -47,9 +47,18 @@ def metrics_are_served(box):
 
 
 def configuration_checks(box):
-    done = subprocess.run([str(box.wye.binary), 'check', '-c', str(box.wye.config), '--connect'], capture_output=True, text=True,
-                          timeout=30)
-    assert done.returncode == 0, done.stdout + done.stderr
+    def check():
+        done = subprocess.run([str(box.wye.binary), 'check', '-c', str(box.wye.config), '--connect'], capture_output=True, text=True,
+                              timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+    assert 'note:' not in check()
+    box.primary.sql("REVOKE TRIGGER ON *.* FROM 'wye'@'%'")
+    try:
+        told = check()
+    finally:
+        box.primary.sql("GRANT TRIGGER ON *.* TO 'wye'@'%'")
+    assert 'note: user variables that triggers set' in told and "GRANT TRIGGER ON *.* TO 'wye'@'%';" in told, told
 
 
 def no_password_in_the_log(box):

@@ -73,4 +73,10 @@ TEST_CASE("accounts and grants as SQL") {
         std::vector<std::string>{"GRANT REPLICA MONITOR ON *.* TO 'w'@'%';"});
   CHECK(cli::missing_grant(Flavour::mariadb, "'w'@'%'", "accounts") ==
         std::vector<std::string>{"GRANT SELECT ON mysql.user TO 'w'@'%';"});
+  const auto routines = [](const char* version) {
+    return cli::routines_grant(topology::parse_version(version), "'w'@'%'");
+  };
+  CHECK(routines("9.7.4") == "GRANT SHOW_ROUTINE ON *.* TO 'w'@'%';");
+  CHECK(routines("8.0.19") == "GRANT SELECT ON mysql.proc TO 'w'@'%';");
+  CHECK(routines("10.11.19-MariaDB") == "GRANT SELECT ON mysql.proc TO 'w'@'%';");
 }
