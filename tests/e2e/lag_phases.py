@@ -143,6 +143,14 @@ def stopped(lab, part):
     return said
 
 
+def receiver_stopped(lab):
+    return stopped(lab, 'receiver')
+
+
+def applier_stopped(lab):
+    return stopped(lab, 'applier')
+
+
 @contextmanager
 def locked(lab, *tables):
     """Another session of the replica holds what the applier needs."""
