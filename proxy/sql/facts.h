@@ -108,7 +108,7 @@ enum Effect : std::uint32_t {
   fx_calc_found_rows = 1u << 24,  // SELECT SQL_CALC_FOUND_ROWS: the next FOUND_ROWS() asks the connection that ran it
   fx_system_schema = 1u << 26,    // names mysql, information_schema, performance_schema or sys
   fx_unreported_setting = 1u << 27,  // MariaDB: SET @@x without a scope, which its trackers pass over in silence
-  fx_sequence = 1u << 29,            // NEXTVAL and its spellings: LASTVAL is of the connection
+  fx_sequence = 1u << 29,            // NEXTVAL, LASTVAL and their spellings: what the last says is the connection's
   fx_session_track = 1u << 28,       // shows or sets @@session_track_*: the client's values, where wye has set its own
 };
 

@@ -183,7 +183,7 @@ void Scanner::take_word() {
   }
   // Oracle mode of MariaDB: s.nextval without parentheses moves a sequence.
   if (after_dot && dialect_.mariadb && (same(token.text, "nextval") || same(token.text, "currval"))) {
-    if (same(token.text, "nextval")) add(fx_sequence);
+    add(fx_sequence);
     raise(Why::server_function);
   }
   if (functions_after_ != Word::none && token.is(functions_after_)) functions_after_ = Word::none;
@@ -211,6 +211,14 @@ bool Scanner::only_reads() const {
   return routines_->only_reads(false, qualified ? qualifier_ : std::string_view{}, tokens_.now().text);
 }
 
+namespace {
+
+bool names_sequence(std::string_view function) {
+  return same(function, "nextval") || same(function, "lastval") || same(function, "setval");
+}
+
+}  // namespace
+
 void Scanner::take_call() {
   const Token& token = tokens_.now();
   FunctionClass found = FunctionClass::unknown;
@@ -229,7 +237,7 @@ void Scanner::take_call() {
       add(fx_user_lock);
       return raise(Why::server_function);
     case FunctionClass::server:
-      if (same(token.text, "nextval")) add(fx_sequence);
+      if (names_sequence(token.text)) add(fx_sequence);
       return raise(Why::server_function);
     case FunctionClass::last_insert_id:
       add(fx_last_insert_id);
@@ -280,7 +288,7 @@ void Scanner::take_keyword() {
     case Word::NEXT:
     case Word::PREVIOUS:
       if (!next.is(Word::VALUE) || !tokens_.ahead(2).is(Word::FOR)) return;
-      if (token.is(Word::NEXT)) add(fx_sequence);
+      add(fx_sequence);
       return raise(Why::server_function);
     case Word::SQL_CALC_FOUND_ROWS:
       add(fx_calc_found_rows);
