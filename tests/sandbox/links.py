@@ -103,8 +103,11 @@ class Switchboard:
     def owner(self, port, remote):
         """Which server's socket connects from `port` to `remote`; the clients', if none's."""
         ends = [f'0100007F:{port:04X}', f'0100007F:{remote:04X}']  # a port alone may name several sockets
-        rows = (line.split() for line in Path('/proc/net/tcp').read_text().splitlines()[1:])
-        wanted = next((f'socket:[{row[9]}]' for row in rows if row[1:3] == ends), None)
+        for _ in range(10):  # where connections come and go, a reading of the table can miss one that is there
+            rows = (line.split() for line in Path('/proc/net/tcp').read_text().splitlines()[1:])
+            wanted = next((f'socket:[{row[9]}]' for row in rows if row[1:3] == ends), None)
+            if wanted:
+                break
         for name, (_, _, record) in self.servers.items():
             pid = Process(record).pid
             if pid and wanted in sockets(pid):
