@@ -82,7 +82,8 @@ void check_catalog(ServerCheck& check, server::Connection& connection, const top
                    const std::string& account) {
   const auto global = [&](const char* rights) {
     const auto rows = connection.query(
-        std::string{"SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ("} + rights + ")");
+        std::string{"SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ("} + rights +
+        ")");
     return !rows || cell(*rows, 0) != "0";
   };
   if (!global("'SELECT', 'SHOW_ROUTINE'") && !connection.query("SELECT 1 FROM mysql.proc LIMIT 0")) {

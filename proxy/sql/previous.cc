@@ -133,11 +133,12 @@ bool sets_found_rows(std::string_view text, const Facts& facts, const Dialect& d
       if (same(facts.verb, "show")) return !shows_without_table(text, dialect) && !shows_created(text, dialect);
       if (same(facts.verb, "values") && dialect.mariadb) return false;
       if (same(facts.verb, "explain") || same(facts.verb, "help") || same(facts.verb, "checksum"))
-        return dialect.mariadb && same(facts.verb, "explain");
+        return dialect.mariadb && same(facts.verb, "explain") && !facts.has(fx_mentions_table);
       return true;
     default:
       break;
   }
+  if (same(facts.verb, "create") && !dialect.mariadb) return false;
   if (same(facts.verb, "insert") || same(facts.verb, "replace") || same(facts.verb, "create"))
     return selects(text, dialect);
   if (same(facts.verb, "update") && dialect.mariadb && updates_several(text, dialect)) return true;

@@ -149,7 +149,9 @@ void Session::send_state(pool::Backend& backend, const std::string& schema, cons
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "SET last_insert_id=" + *id));
     there.insert_id = id;
   }
-  const bool as_then = under != nullptr && *under != session_.reads_under();
+  // A setting that nothing has told of could not be put back.
+  const bool blind = session_.pinned() == Pin::untracked_setting;
+  const bool as_then = under != nullptr && *under != session_.reads_under() && !blind;
   const std::string sql = as_then                   ? session_.difference_to(*under, there, defaults_.values())
                           : session_.differs(there) ? session_.difference(there, defaults_.values())
                                                     : std::string{};

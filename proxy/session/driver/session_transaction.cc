@@ -35,6 +35,7 @@ void Session::roll_back(topology::ServerId id) {
 /// BEGIN in a READ ONLY transaction on a replica runs on another server: what is left of that transaction would show
 /// its old snapshot to later reads.
 void Session::leave_transaction_elsewhere() {
+  if (command_[4] == com_stmt_prepare) return;  // BEGIN, too, only runs when it is executed
   if (!session_.in_transaction() || !transaction_server_) return;
   const bool begins_on_replica = facts_.kind == sql::Kind::begin && !is_primary(server_);
   if (transaction_beside_ ? !begins_on_replica : *transaction_server_ == server_) return;

@@ -45,7 +45,8 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, 
   switch (facts.kind) {
     case sql::Kind::read:
       if (sql::same(facts.verb, "show")) return sql::shows_without_table(text, dialect);
-      return (facts.effects & (sql::fx_mentions_table | sql::fx_sequence)) == 0 && !sql::has_derived_table(text, dialect);
+      return (facts.effects & (sql::fx_mentions_table | sql::fx_sequence)) == 0 &&
+             !sql::has_derived_table(text, dialect);
     case sql::Kind::begin:
     case sql::Kind::commit:
     case sql::Kind::rollback:
