@@ -192,6 +192,7 @@ std::string PreviousValues::found_rows_sql(ServerId server) const {
     tables += (tables.empty() ? " FROM " : ",") + std::string{ten_rows} + digit;
     number += "+" + unit + "*" + digit + ".d";
   }
+  if (tables.empty()) tables = " FROM DUAL";  // old servers know no WHERE without FROM
   return "SELECT SQL_CALC_FOUND_ROWS 1" + tables + " WHERE " + number + "<" + std::to_string(rows) + " LIMIT 0";
 }
 

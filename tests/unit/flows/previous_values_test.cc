@@ -54,6 +54,45 @@ TEST_CASE("FOUND_ROWS() outlives statements that do not set it, on the server th
   CHECK(s.values.common_place(sql::previous_found_rows) == primary);
 }
 
+TEST_CASE("FOUND_ROWS() can be made on another connection, for a CALL that may count nothing") {
+  Session s;
+  CHECK(s.values.found_rows_sql(primary) == "SELECT SQL_CALC_FOUND_ROWS 1 FROM DUAL WHERE 0<0 LIMIT 0");  // a new session's
+  s.reads("SELECT * FROM t", replica);
+  CHECK(s.values.found_rows_sql(primary).empty());  // must be read back first
+  const auto read_back = [&](const char* rows) {
+    s.reads("SELECT * FROM t", replica);
+    REQUIRE(s.values.numbers_answered(replica, false, {{rows, "0"}}));
+    return s.values.found_rows_sql(primary);
+  };
+  CHECK(read_back("7").ends_with(" UNION ALL SELECT 9) d1 WHERE 0+1*d1.d<7 LIMIT 0"));
+  CHECK(read_back("1000").find("d1000 WHERE 0+1*d1.d+10*d10.d+100*d100.d+1000*d1000.d<1000 ") != std::string::npos);
+  CHECK(read_back("1001").empty());
+  CHECK_FALSE(read_back("12").empty());
+  // The CALL says the count of the statement before it on this connection.
+  s.runs("INSERT INTO t VALUES (1)", primary, {0, false, false, false, 1, 0, 0});
+  CHECK(s.values.found_rows_sql(primary).empty());
+  s.runs("SET @a = 1", primary);
+  REQUIRE_FALSE(s.values.found_rows_sql(primary).empty());
+  s.values.found_rows_made(primary);
+  CHECK(s.values.common_place(sql::previous_found_rows) == primary);
+  s.runs("CALL p()", primary);
+  CHECK(s.values.common_place(sql::previous_found_rows) == primary);
+}
+
+TEST_CASE("functions set no FOUND_ROWS() but with their SELECT, which on MySQL must succeed") {
+  for (const bool mariadb : {false, true}) {
+    Session s;
+    s.dialect.mariadb = mariadb;
+    s.dialect.version = mariadb ? 101100 : 90700;
+    s.reads("SELECT * FROM t", replica);
+    s.runs("INSERT INTO t VALUES (f(1))", primary);
+    s.runs("SELECT f(1)", primary, {0, false, true, false, 0, 0, 0, 1305});
+    CHECK(s.values.common_place(sql::previous_found_rows) == replica);
+    s.runs("SELECT f(1)", primary, {0, false, true, false, 0, 0, 0, 1644});
+    CHECK(s.values.common_place(sql::previous_found_rows) == (mariadb ? primary : replica));
+  }
+}
+
 TEST_CASE("GET DIAGNOSTICS counts as no statement; its own condition goes with the others") {
   Session s;
   s.reads("SELECT CAST('a' AS SIGNED) FROM t", replica);
