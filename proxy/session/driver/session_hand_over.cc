@@ -25,8 +25,7 @@ bool Session::may_hand_over(const pool::Backend& backend) const {
   if (context_.config.pool.hand_over == "never" || !backend.idle() || !backend.tracks()) return false;
   if (passed_on_ != nullptr || backend.key().to_replica == primary) return false;
   if (context_.loop.now() < keeps_until_ || broken_transaction_) return false;
-  const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
-  if (primary && mysql && prepared_.name_user_variables()) return false;
+  if (primary && prepared_.name_user_variables()) return false;
   if (primary && (savepoint_ || read_only_lingers_ || values_unknown_ || session_.kept() != Keep::none)) return false;
   if (session_.in_transaction()) {
     if (primary && transaction_beside_) return false;

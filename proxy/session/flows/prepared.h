@@ -56,8 +56,8 @@ class PreparedStatements {
   void failed() { last_prepared_ = 0; }
   /// One of them has something on this server that is the session's alone: parameters sent ahead, maybe an open cursor.
   bool ties_to(topology::ServerId server) const;
-  /// One of them names user variables: MySQL takes their types from its connection when it is prepared, and a variable
-  /// that is not set yet gets one there.
+  /// One of them names user variables: their types are those of its connection when it is prepared, and a variable that
+  /// is not set yet gets one there.
   bool name_user_variables() const;
   std::size_t size() const { return statements_.size(); }
 

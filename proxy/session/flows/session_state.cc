@@ -58,7 +58,7 @@ void SessionState::before(const sql::Facts& facts) {
   if (facts.runs_routines()) keep(Keep::routine);
   if (facts.kind == sql::Kind::unknown) keep(Keep::unknown_statement);
   // Inside a transaction it is an error, which that transaction's server tells.
-  next_said_ = facts.has(Effect::fx_next_transaction) && !in_transaction();
+  next_said_ = facts.has(Effect::fx_next_transaction) && (!in_transaction() || maybe_ended_);
 }
 
 namespace {
@@ -190,6 +190,7 @@ void SessionState::apply_status(std::uint16_t status, bool from_primary) {
                                      protocol::status::last_row_sent | protocol::status::metadata_changed |
                                      protocol::status::session_state_changed;
   status = static_cast<std::uint16_t>(status & ~of_one_answer);
+  maybe_ended_ = false;
   const std::uint16_t own = protocol::status::autocommit;
   if (from_primary) {
     status_ = status;
@@ -270,6 +271,8 @@ void SessionState::set_schema(std::string_view name) {
 }
 
 void SessionState::after_error(const sql::Facts* facts) {
+  // An implicit commit before it failed: an error says no status.
+  maybe_ended_ = maybe_ended_ || (facts != nullptr && facts->has(sql::Effect::fx_may_commit_unreported));
   if (facts != nullptr && facts->has(sql::Effect::fx_next_transaction)) next_unknown_ = next_told_ && facts->several;
   // Its rows may have begun a transaction all the same; the connection's next OK says so.
   if (next_told_ && !in_transaction() && !next_.pending().empty()) next_unknown_ = true;

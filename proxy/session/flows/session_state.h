@@ -200,7 +200,8 @@ class SessionState {
   Pin pin_ = Pin::none;
   Keep keep_ = Keep::none;
   NextTransaction next_;
-  bool next_said_ = false;  // by the statement that runs
+  bool maybe_ended_ = false;  // the transaction, by a statement that failed
+  bool next_said_ = false;    // by the statement that runs
   bool next_told_ = false;
   bool next_unknown_ =
       false;             // only the primary's connection knows what SET TRANSACTION said, or whether it is used up

@@ -26,12 +26,13 @@ def lock_tables(s):
     items = f'{s.first}.items'
     s.query(s.one(f'LOCK TABLES {items} READ', f'LOCK TABLES {items} WRITE', f'LOCK TABLES {items} READ, {s.second}.pairs WRITE',
         f'LOCK TABLES {items} AS i READ', f'LOCK TABLES {items} READ LOCAL'), '4.pin_lock_tables')
-    s.pinned, s.transaction = True, None
+    s.pinned, s.transaction, s.locked = True, None, True
     for _ in range(s.number(1, 3)):
         s.query(s.one(f'SELECT COUNT(*) FROM {items}', f'SELECT COUNT(*) FROM {s.second}.pairs', f'UPDATE {items} SET price = 1 WHERE id = 1',
             f'SELECT COUNT(*) FROM {items} AS i', 'BEGIN', 'COMMIT', f'INSERT INTO {s.second}.pairs VALUES (50, NULL)'), '4.pin_lock_tables', reads=True)
     if s.chance(0.85):
         s.query('UNLOCK TABLES', '4.pin_lock_tables')
+        s.locked = None
         s.query(f'SELECT COUNT(*) FROM {s.second}.pairs', '4.pin_lock_tables', reads=True)
 
 

@@ -56,7 +56,8 @@ TEST_CASE("FOUND_ROWS() outlives statements that do not set it, on the server th
 
 TEST_CASE("FOUND_ROWS() can be made on another connection, for a CALL that may count nothing") {
   Session s;
-  CHECK(s.values.found_rows_sql(primary) == "SELECT SQL_CALC_FOUND_ROWS 1 FROM DUAL WHERE 0<0 LIMIT 0");  // a new session's
+  CHECK(s.values.found_rows_sql(primary) ==
+        "SELECT SQL_CALC_FOUND_ROWS 1 FROM DUAL WHERE 0<0 LIMIT 0");  // a new session's
   s.reads("SELECT * FROM t", replica);
   CHECK(s.values.found_rows_sql(primary).empty());  // must be read back first
   const auto read_back = [&](const char* rows) {
