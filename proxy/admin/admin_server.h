@@ -48,7 +48,11 @@ struct Context {
   /// Sets replication up. An error: it does not begin. `done` is called on the loop's thread, when it ends.
   std::function<base::Status(manager::SetUpRequest request, std::function<void(manager::SetUpAnswer)> done)> set_up;
   std::function<base::Status(manager::ProvisionRequest request, std::function<void(manager::SetUpAnswer)> done)>
-      provision;                               // likewise
+      provision;  // likewise
+  std::function<base::Status(manager::RepairRequest request, std::function<void(manager::SetUpAnswer)> done)>
+      repair;  // likewise
+  /// By server; absent: not known.
+  std::function<std::vector<std::optional<std::string>>()> errant;
   std::function<manager::Report()> operation;  // that runs, or the last
   std::function<std::vector<plan::Trouble>()> problems;
   /// Compares replicas with the primary; likewise. It ends early when nobody waits for it any more.

@@ -131,6 +131,27 @@ base::Result<manager::ProvisionRequest> parse_provision(std::string_view options
   return request;
 }
 
+base::Result<manager::RepairRequest> parse_repair(std::string_view options) {
+  manager::RepairRequest request;
+  const auto words = tokens_of(options);
+  bool understood = !words.empty();
+  if (understood) request.target = words.front();
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (same(words[i], "OVERWRITE")) {
+      request.overwrite = true;
+    } else if (same(words[i], "KEEP")) {
+      request.keep = true;
+    } else if (same(words[i], "DRY") && i + 1 < words.size() && same(words[i + 1], "RUN")) {
+      request.dry_run = true;
+      ++i;
+    } else {
+      understood = false;
+    }
+  }
+  if (!understood) return base::Error{1064, "42000", "expected REPAIR <server> [OVERWRITE] [KEEP] [DRY RUN]"};
+  return request;
+}
+
 Table report_table(const Report& report) {
   Table table{{"step", "server", "sql", "result", "ms", "what", "error", "phase", "done", "total", "eta_s"}, {}};
   const bool planned = report.state == Report::State::planned;
@@ -171,6 +192,22 @@ void provision(const Context& context, const Caller& caller, std::string_view op
     reply(answer_of(answer, dry_run, "PROVISION"));
   });
   log::info("admin_statement", {{"statement", "PROVISION"},
+                                {"options", options.substr(0, 256)},
+                                {"uid", caller.uid},
+                                {"user", caller.user},
+                                {"begun", static_cast<bool>(begun)}});
+  if (!begun) reply(begun.error());
+}
+
+void repair(const Context& context, const Caller& caller, std::string_view options, const Reply& reply) {
+  if (!context.repair) return reply(base::Error{1105, "HY000", "servers: not known in this process"});
+  auto request = parse_repair(options);
+  if (!request) return reply(request.error());
+  const bool dry_run = request->dry_run;
+  auto begun = context.repair(std::move(*request), [reply, dry_run](const manager::SetUpAnswer& answer) {
+    reply(answer_of(answer, dry_run, "REPAIR"));
+  });
+  log::info("admin_statement", {{"statement", "REPAIR"},
                                 {"options", options.substr(0, 256)},
                                 {"uid", caller.uid},
                                 {"user", caller.user},

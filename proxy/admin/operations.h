@@ -11,12 +11,15 @@ void set_up_replication(const Context& context, const Caller& caller, std::strin
 void show_operation(const Context& context, const Caller& caller, std::string_view, const Reply& reply);
 
 void provision(const Context& context, const Caller& caller, std::string_view options, const Reply& reply);
+void repair(const Context& context, const Caller& caller, std::string_view options, const Reply& reply);
 void show_problems(const Context& context, const Caller& caller, std::string_view, const Reply& reply);
 
 /// Reads "[PRIMARY name] [OVERWRITE name[, name]] [DRY RUN]", in any order. Pure.
 base::Result<manager::SetUpRequest> parse_set_up(std::string_view options);
 /// Reads "<server> [FROM name] [OVERWRITE] [BY DUMP] [DRY RUN]", the options in any order. Pure.
 base::Result<manager::ProvisionRequest> parse_provision(std::string_view options);
+/// Reads "<server> [OVERWRITE] [KEEP] [DRY RUN]", likewise.
+base::Result<manager::RepairRequest> parse_repair(std::string_view options);
 protocol::Table report_table(const manager::Report& report);
 
 }  // namespace wye::admin

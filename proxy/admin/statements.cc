@@ -45,7 +45,12 @@ void show_servers(const Context& context, const Caller&, std::string_view, const
 void show_replication(const Context& context, const Caller&, std::string_view, const Reply& reply) {
   const auto topology = picture(context);
   if (!topology) return reply(not_there("servers"));
-  reply(replication_table(*topology));
+  protocol::Table table = replication_table(*topology);
+  const auto errant = context.errant ? context.errant() : std::vector<std::optional<std::string>>{};
+  const auto column = std::find(table.columns.begin(), table.columns.end(), "errant") - table.columns.begin();
+  for (std::size_t i = 0; i < std::min(errant.size(), table.rows.size()); ++i)
+    table.rows[i][static_cast<std::size_t>(column)] = errant[i];
+  reply(std::move(table));
 }
 
 void show_sessions(const Context& context, const Caller&, std::string_view, const Reply& reply) {
@@ -156,6 +161,8 @@ constexpr std::array table{
               "make one primary and replicas of servers that don't replicate", set_up_replication, true},
     Statement{"PROVISION", Argument::options, "<server> [FROM <donor>] [OVERWRITE] [BY DUMP] [DRY RUN]",
               "fill a server with the data of another one, and let it follow the primary", provision, true},
+    Statement{"REPAIR", Argument::options, "<server> [OVERWRITE] [KEEP] [DRY RUN]",
+              "let a replica go on that stands, or that has transactions of its own", repair, true},
     Statement{"SHOW PROBLEMS",
               Argument::none,
               {},

@@ -62,6 +62,12 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
       mailbox_.post([done, answer = std::move(answer)] { done(answer); });
     });
   };
+  context.repair = [this](manager::RepairRequest request, std::function<void(manager::SetUpAnswer)> done) {
+    return manager_.repair(std::move(request), [this, done = std::move(done)](manager::SetUpAnswer answer) {
+      mailbox_.post([done, answer = std::move(answer)] { done(answer); });
+    });
+  };
+  context.errant = [this] { return manager_.errant(); };
   context.problems = [this] { return manager_.problems(); };
   context.operation = [this] { return manager_.operation(); };
   context.config = &shared_.live.config;

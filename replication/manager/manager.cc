@@ -366,6 +366,26 @@ base::Status Manager::provision(ProvisionRequest request, SetUpDone done) {
   return impl_->changes->provision(std::move(request), std::move(done));
 }
 
+base::Status Manager::repair(RepairRequest request, SetUpDone done) {
+  return impl_->changes->repair(std::move(request), std::move(done));
+}
+
+std::vector<std::optional<std::string>> Manager::errant() const {
+  const std::lock_guard lock{impl_->mutex};
+  const auto fresh = [this](const plan::Sight& sight) {
+    return plan::is_fresh(sight, impl_->settings, impl_->options.clock());
+  };
+  std::vector<std::optional<std::string>> out(impl_->sights.size());
+  const auto primary = impl_->latest->primary;
+  if (!primary || !fresh(impl_->sights[*primary])) return out;
+  for (std::size_t id = 0; id < out.size(); ++id) {
+    if (id == *primary || !fresh(impl_->sights[id])) continue;
+    const topology::Observation& seen = *impl_->sights[id].observation;
+    out[id] = plan::errant_text(plan::find_errant(seen, *impl_->sights[*primary].observation), seen.version.flavour);
+  }
+  return out;
+}
+
 std::vector<plan::Trouble> Manager::problems() const {
   plan::Settings settings;
   std::vector<plan::Sight> sights;
@@ -376,7 +396,9 @@ std::vector<plan::Trouble> Manager::problems() const {
     sights = impl_->sights;
     surveys = impl_->surveys;
   }
-  return plan::find_problems(settings, sights, surveys);
+  auto out = plan::find_problems(settings, sights, surveys);
+  plan::find_broken(settings, sights, errant(), out);
+  return out;
 }
 
 base::Status Manager::verify(VerifyRequest request, VerifyDone done) {

@@ -76,6 +76,10 @@ class Manager {
   base::Status set_up(SetUpRequest request, SetUpDone done);
   /// PROVISION; likewise.
   base::Status provision(ProvisionRequest request, SetUpDone done);
+  /// REPAIR; likewise.
+  base::Status repair(RepairRequest request, SetUpDone done);
+  /// By server: what it has and the primary has not; absent: not known, or it is the primary.
+  std::vector<std::optional<std::string>> errant() const;
   /// What is not as it should be though it works, by the latest surveys.
   std::vector<plan::Trouble> problems() const;
   /// The operation that runs, or the last one.

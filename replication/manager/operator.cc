@@ -143,18 +143,27 @@ bool Operator::unasked() {
   return true;
 }
 
-plan::Known Operator::look_at(const plan::Server& spec) {
-  plan::Known known;
+/// On a connection of its own, which stop() interrupts.
+base::Status Operator::on(const plan::Server& spec, const std::function<void(server::Connection&)>& what) {
   server::Connection connection;
   {
     const std::lock_guard lock{mutex_};
-    if (stopping_) return known;
+    if (stopping_) return base::Error{2013, "HY000", "wye stops"};
     looking_ = &connection;
   }
   server::ConnectOptions options = settings_.means.connect;
   options.read_timeout = look_time;
-  const auto ask = [&]() -> base::Status {
-    if (auto done = connection.connect(spec.address, settings_.means.login, options); !done) return done;
+  auto done = connection.connect(spec.address, settings_.means.login, options);
+  if (done) what(connection);
+  const std::lock_guard lock{mutex_};
+  looking_ = nullptr;
+  return done;
+}
+
+plan::Known Operator::look_at(const plan::Server& spec) {
+  plan::Known known;
+  base::Status asked = base::Ok{};
+  const auto ask = [&](server::Connection& connection) -> base::Status {
     known.encrypted = connection.encrypted();
     auto seen = server::observe(connection);
     if (!seen) return seen.error();
@@ -164,9 +173,9 @@ plan::Known Operator::look_at(const plan::Server& spec) {
     known.survey = std::move(*survey);
     return base::Ok{};
   };
-  if (auto done = ask(); !done) known.failure = std::to_string(done.error().code) + ": " + done.error().message;
-  const std::lock_guard lock{mutex_};
-  looking_ = nullptr;
+  const auto done = on(spec, [&](server::Connection& connection) { asked = ask(connection); });
+  const base::Status& failed = done ? asked : done;
+  if (!failed) known.failure = std::to_string(failed.error().code) + ": " + failed.error().message;
   return known;
 }
 

@@ -11,6 +11,7 @@
 
 #include "replication/manager/operation.h"
 #include "replication/plan/provision.h"
+#include "replication/plan/repair.h"
 #include "replication/plan/set_up.h"
 
 namespace wye::manager {
@@ -30,6 +31,11 @@ struct ProvisionRequest {
   std::string target;
   std::string donor;  // empty: chosen
   bool overwrite = false, by_dump = false, dry_run = false;
+};
+/// REPAIR, as it was said.
+struct RepairRequest {
+  std::string target;
+  bool overwrite = false, keep = false, dry_run = false;
 };
 /// Called once, on the operator's thread.
 using SetUpDone = std::function<void(SetUpAnswer)>;
@@ -62,6 +68,7 @@ class Operator {
   /// An error: another one is under way, or wye does not manage.
   base::Status set_up(SetUpRequest request, SetUpDone done);
   base::Status provision(ProvisionRequest request, SetUpDone done);
+  base::Status repair(RepairRequest request, SetUpDone done);
   /// Of the operation that runs, or of the last one.
   Report report() const;
 
@@ -79,6 +86,9 @@ class Operator {
   plan::Known look_at(const plan::Server& server);
   SetUpAnswer serve(const SetUpRequest& request, bool by_itself);
   SetUpAnswer fill(const ProvisionRequest& request, bool by_itself);
+  SetUpAnswer mend(const RepairRequest& request);
+  void read_logs(plan::RepairWish& wish, const std::vector<plan::Known>& known, std::size_t target);
+  base::Status on(const plan::Server& server, const std::function<void(server::Connection&)>& what);
   std::vector<std::string> aside(const plan::Plan& plan);
   std::string purged();
   Report run(const plan::Plan& plan, const std::function<Report(Operation&)>& what);

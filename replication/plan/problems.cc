@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "replication/plan/conflict.h"
 #include "replication/plan/dialect.h"
+#include "replication/plan/repair.h"
 
 namespace wye::plan {
 namespace {
@@ -110,6 +112,20 @@ void find_twins(const Settings& settings, const std::vector<Sight>& sights, std:
 }
 
 }  // namespace
+
+void find_broken(const Settings& settings, const std::vector<Sight>& sights,
+                 const std::vector<std::optional<std::string>>& errant, std::vector<Trouble>& out) {
+  for (std::size_t i = 0; i < sights.size(); ++i) {
+    const std::string& name = settings.servers[i].name;
+    if (i < errant.size() && errant[i] && !errant[i]->empty())
+      out.push_back({name, "it has transactions that the primary has not: " + *errant[i], errant_remedy(name)});
+    if (!sights[i].observation || sights[i].failure) continue;
+    for (const topology::Channel& channel : sights[i].observation->channels) {
+      const auto conflict = read_conflict(channel.applier_error);
+      if (conflict && !channel.applier_running) out.push_back({name, conflict_text(*conflict), conflict_remedy(name)});
+    }
+  }
+}
 
 std::vector<Trouble> find_problems(const Settings& settings, const std::vector<Sight>& sights, const Surveys& surveys) {
   std::vector<Trouble> out;

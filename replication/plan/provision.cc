@@ -154,10 +154,21 @@ class Checks {
         }))
       trouble(two.servers[0].name, "it has no account '" + wish_.cluster.account + "' that replicas could log in with",
               "SET UP REPLICATION makes it");
+    twins(target);
     own_data(target, primary);
   }
 
  private:
+  /// A source sends its transactions to one of two replicas with the same identity, in turn. (pair() has the primary.)
+  void twins(std::size_t target) const {
+    const std::string& uuid = known_[target].observation->uuid;
+    for (std::size_t i = 0; i < known_.size(); ++i)
+      if (i != target && i != *wish_.primary && known_[i].observation && !uuid.empty() &&
+          known_[i].observation->uuid == uuid)
+        trouble(wish_.target, "it has the same server_uuid as " + wish_.cluster.servers[i].name,
+                "stop it, remove auto.cnf from its data folder, start it");
+  }
+
   bool seen(std::size_t i) const { return known_[i].observation && known_[i].survey; }
   void trouble(std::string server, std::string what, std::string remedy) const {
     out_.push_back({std::move(server), std::move(what), std::move(remedy)});

@@ -115,7 +115,7 @@ class Building : Steps {
     open_primary();
     account();
     for (const std::size_t i : replicas_)
-      if (!follows_already(i, primary_)) follow(i, primary_);
+      if (!follows_already(i, primary_)) follow(i, primary_, !anew(i) && at(i).channels.empty());
     if (wish_.semi_sync && !replicas_.empty()) wait_for_replicas();
     for (const std::size_t i : replicas_) arrived(i);
     tell_notes();

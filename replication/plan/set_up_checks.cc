@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replication/plan/errant.h"
+
 namespace wye::plan {
 namespace {
 
@@ -150,7 +152,7 @@ bool is_copy(const SetUpWish& wish, const std::vector<Known>& known, std::size_t
   const Observation &ours = *known[replica].observation, &theirs = *known[primary].observation;
   return !may_overwrite(wish, wish.servers[replica].name) && !ours.executed->empty() &&
          theirs.written->includes(*ours.executed) && theirs.written->includes(*ours.written) &&
-         ours.executed->includes(known[primary].survey->purged);
+         ours.executed->includes(known[primary].survey->purged) && find_errant(ours, theirs).empty();
 }
 
 bool starts_anew(const SetUpWish& wish, const std::vector<Known>& known, std::size_t server) {

@@ -119,7 +119,7 @@ bool Steps::follows_already(std::size_t i, std::size_t primary) const {
   });
 }
 
-void Steps::follow(std::size_t i, std::size_t primary) {
+void Steps::follow(std::size_t i, std::size_t primary, bool demote) {
   const Dialect d = dialect(i);
   const topology::Address& address = wish_.servers[primary].address;
   Source source;
@@ -127,7 +127,7 @@ void Steps::follow(std::size_t i, std::size_t primary) {
   source.port = address.port;
   source.user = wish_.account;
   source.tls = {wish_.tls || known_[primary].encrypted, wish_.verify, wish_.ca, "", ""};
-  auto change = d.change_source(source);
+  auto change = d.change_source(source, demote);
   if (!change) return refuse(i, change.error());
   Step& step =
       add(i, "follow " + name(primary), {d.text(Phrase::stop_replica), *change, d.text(Phrase::start_replica)});

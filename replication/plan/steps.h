@@ -40,7 +40,8 @@ class Steps {
   void load_plugin(std::size_t i, const std::string& plugin, const std::string& library);
   void semi_sync(std::size_t i, bool as_replica);
   void fence(std::size_t i);
-  void follow(std::size_t i, std::size_t primary);
+  /// `demote`: its own transactions are a part of the primary's history (MariaDB must be told).
+  void follow(std::size_t i, std::size_t primary, bool demote = false);
   bool follows_already(std::size_t i, std::size_t primary) const;
   /// What note() gathered.
   void tell_notes();

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "replication/plan/dialect.h"
+#include "replication/topology/binlog_state.h"
 
 namespace wye::server {
 namespace {
@@ -18,6 +19,7 @@ using Row = std::optional<std::string>;
 // What the versions can do, as numbers: as text "26.7.0" is less than "8.4".
 constexpr std::uint32_t mysql_gtids = 50'605;
 constexpr std::uint32_t mysql_super_read_only = 50'708;
+constexpr std::uint32_t mysql_worker_errors = 50'702;  // performance_schema.replication_applier_status_by_worker
 constexpr std::uint32_t mariadb_least = 100'600;
 
 // Semi-sync and what an operator can rename while the server runs. SHOW GLOBAL STATUS adds up all connections'
@@ -182,7 +184,9 @@ std::string tick_statement(const topology::Version& version) {
     if (has(version, variable)) sql += std::string{", @@global."} + variable.name + " AS " + variable.name;
   if (is_mariadb(version)) {
     // The position of the slave thread first: what it applies between the two reads must not be missing from `written`.
-    sql += ", @@global.gtid_slave_pos AS slave_pos, @@global.gtid_binlog_pos AS binlog_pos";
+    sql +=
+        ", @@global.gtid_slave_pos AS slave_pos, @@global.gtid_binlog_pos AS binlog_pos, @@global.gtid_binlog_state AS "
+        "binlog_state";
   } else {
     sql += ", @@global.gtid_executed AS executed";
     if (version.number >= mysql_super_read_only) sql += ", @@global.super_read_only AS super_read_only";
@@ -220,6 +224,18 @@ void copy_identity(const Connection::Memo& memo, Observation& seen) {
   if (memo.has_semi_sync)
     seen.semi_sync = topology::SemiSync{memo.semi_source_enabled,  memo.semi_source_active,  memo.semi_after_sync,
                                         memo.semi_replica_enabled, memo.semi_replica_active, memo.semi_clients};
+}
+
+/// The coordinator of parallel appliers names the transaction; which row is in its way only the worker says.
+void read_worker_error(Connection& connection, Observation& seen) {
+  const bool told = seen.version.flavour == Flavour::mysql && seen.version.number >= mysql_worker_errors;
+  if (!told || seen.channels.size() != 1 || seen.channels.front().applier_errno == 0) return;
+  auto answer = connection.query(
+      "SELECT LAST_ERROR_MESSAGE AS message FROM performance_schema.replication_applier_status_by_worker WHERE "
+      "LAST_ERROR_NUMBER <> 0 ORDER BY LAST_ERROR_TIMESTAMP DESC LIMIT 1");
+  if (!answer || answer->empty() || answer->front().rows.empty()) return;  // the coordinator's words will do
+  if (const std::string message = text(answer->front().find(0, {"message"})); !message.empty())
+    seen.channels.front().applier_error = message;
 }
 
 }  // namespace
@@ -269,6 +285,10 @@ base::Status read_sets(const Table& state, const Table& status, Observation& see
     bool current_pos = false;
     for (std::size_t row = 0; row < status.rows.size(); ++row)
       current_pos = current_pos || equals(text(status.find(row, {"Using_Gtid"})), "Current_Pos");
+    auto authored = topology::parse_binlog_state(text(state.find(0, {"binlog_state"})));
+    if (!authored) return authored.error();
+    seen.authored = std::make_shared<const GtidSet>(std::move(*authored));
+    seen.slave_pos = *slave_pos;
     seen.written = *binlog_pos;
     seen.executed = seen.channels.empty() ? *binlog_pos
                                           : mariadb_applied(*slave_pos, **binlog_pos, seen.server_number, current_pos);
@@ -323,6 +343,7 @@ base::Result<Observation> observe(Connection& connection, const Clock& clock) {
   if (auto done = read_channels(status, seen.version.flavour, seen); !done) return done.error();
   if (auto done = read_sets(state, status, seen); !done) return done.error();
   settle(status, memo, seen);
+  read_worker_error(connection, seen);
   return seen;
 }
 

@@ -143,7 +143,8 @@ void read_filters(Asking& asking, Survey& out, const topology::Version& version)
   }
   if (version.flavour == Flavour::mysql && version.number >= mysql_global_filters) {
     const Table* table = asking.ask(
-        "SELECT FILTER_NAME AS name, FILTER_RULE AS rule FROM performance_schema.replication_applier_global_filters",
+        "SELECT FILTER_NAME AS name, FILTER_RULE AS rule FROM performance_schema.replication_applier_global_filters "
+        "WHERE FILTER_RULE <> ''" /* one that was taken away stays, empty */,
         "replication filters");
     for (std::size_t row = 0; table != nullptr && row < table->rows.size(); ++row)
       out.filters.push_back(cell(*table, row, {"name"}) + "=" + cell(*table, row, {"rule"}));

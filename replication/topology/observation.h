@@ -51,9 +51,11 @@ struct Observation {
   std::vector<Channel> channels;             // empty: no replica
   std::shared_ptr<const GtidSet>
       executed;  // applied here. MySQL: gtid_executed; MariaDB: gtid_slave_pos (see observe.cc)
-  std::shared_ptr<const GtidSet> written;   // what replicas can fetch here. MySQL: the same; MariaDB: gtid_binlog_pos
-  std::shared_ptr<const GtidSet> received;  // executed and fetched, applied or not
-  std::optional<SemiSync> semi_sync;        // refreshed every few seconds only
+  std::shared_ptr<const GtidSet> written;    // what replicas can fetch here. MySQL: the same; MariaDB: gtid_binlog_pos
+  std::shared_ptr<const GtidSet> received;   // executed and fetched, applied or not
+  std::shared_ptr<const GtidSet> authored;   // MariaDB: gtid_binlog_state, see parse_binlog_state(); else null
+  std::shared_ptr<const GtidSet> slave_pos;  // MariaDB: gtid_slave_pos, also where no channel is left; else null
+  std::optional<SemiSync> semi_sync;         // refreshed every few seconds only
 };
 
 /// Why a server could not be observed.

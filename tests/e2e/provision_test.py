@@ -14,6 +14,7 @@ import time
 
 import flavours
 from sandbox import Sandbox, ServerError, wait_until
+from scenario import tell
 from template import template
 
 ROWS = int(os.environ.get('WYE_ROWS', '4000'))  # of 1 KiB
@@ -354,6 +355,9 @@ def main(all_moments=False):
                 continue
             started = time.monotonic()
             test(box)
+            if test is by_itself:
+                tell(44, test, box.flavour.name, time.monotonic() - started, 'The primary purges what a stopped replica has not had; the replica goes on, and '
+                     'is told 1236. All that it has came from the primary: wye fills it anew by itself (provision: auto), once; equal.')
             print(f'PASS {test.__name__} ({time.monotonic() - started:.1f} s)', flush=True)
 
 

@@ -16,6 +16,7 @@ fi
 
 python3 tests/lint/rooms.py || failed=1
 python3 tests/lint/named_tests.py || failed=1
+python3 tests/e2e/failures_page.py --check || failed=1
 python3 tests/oracle/faults.py --check >/dev/null || { python3 tests/oracle/faults.py --check; failed=1; }
 
 while IFS= read -r script; do
