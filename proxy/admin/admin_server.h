@@ -53,6 +53,9 @@ struct Context {
       repair;  // likewise
   /// By server; absent: not known.
   std::function<std::vector<std::optional<std::string>>()> errant;
+  std::function<base::Status(manager::AddRequest request, std::function<void(manager::SetUpAnswer)> done)> add_server;
+  std::function<base::Status(manager::RemoveRequest request, std::function<void(manager::SetUpAnswer)> done)>
+      remove_server;
   std::function<manager::Report()> operation;  // that runs, or the last
   std::function<std::vector<plan::Trouble>()> problems;
   /// Compares replicas with the primary; likewise. It ends early when nobody waits for it any more.

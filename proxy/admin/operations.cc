@@ -19,27 +19,6 @@ base::Error not_understood() {
   return {1064, "42000", "expected SET UP REPLICATION [PRIMARY <name>] [OVERWRITE <name>[, ...]] [DRY RUN]"};
 }
 
-/// Words and names; a comma stands for itself. Names may be in ', " or `.
-std::vector<std::string> tokens_of(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const std::size_t begin = text.find_first_not_of(" \t\r\n\v\f");
-    if (begin == std::string_view::npos) break;
-    text.remove_prefix(begin);
-    std::size_t n = 1;
-    if (const std::size_t close = text.find(text.front(), 1);
-        (text.front() == '\'' || text.front() == '"' || text.front() == '`') && close != std::string_view::npos) {
-      out.emplace_back(text.substr(1, close - 1));
-      n = close + 1;
-    } else {
-      if (text.front() != ',') n = std::min(text.find_first_of(" \t\r\n\v\f,"), text.size());
-      out.emplace_back(text.substr(0, n));
-    }
-    text.remove_prefix(n);
-  }
-  return out;
-}
-
 Cell if_any(const std::string& text) { return text.empty() ? Cell{} : Cell{text}; }
 
 Table troubles_table(const std::vector<plan::Trouble>& troubles) {
@@ -71,6 +50,28 @@ void add_progress(const manager::StepReport& step, std::vector<Cell>& row) {
   row.insert(row.end(), {Cell{progress.phase}, std::to_string(progress.done), std::to_string(progress.total), eta});
 }
 
+}  // namespace
+
+std::vector<std::string> tokens_of(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n\v\f");
+    if (begin == std::string_view::npos) break;
+    text.remove_prefix(begin);
+    std::size_t n = 1;
+    if (const std::size_t close = text.find(text.front(), 1);
+        (text.front() == '\'' || text.front() == '"' || text.front() == '`') && close != std::string_view::npos) {
+      out.emplace_back(text.substr(1, close - 1));
+      n = close + 1;
+    } else {
+      if (text.front() != ',') n = std::min(text.find_first_of(" \t\r\n\v\f,"), text.size());
+      out.emplace_back(text.substr(0, n));
+    }
+    text.remove_prefix(n);
+  }
+  return out;
+}
+
 Answer answer_of(const manager::SetUpAnswer& answer, bool dry_run, const char* statement) {
   if (!answer.troubles.empty())
     return dry_run ? Answer{troubles_table(answer.troubles)} : Answer{troubles_error(answer.troubles, statement)};
@@ -80,8 +81,6 @@ Answer answer_of(const manager::SetUpAnswer& answer, bool dry_run, const char* s
                            " (SHOW OPERATION tells what became of each step)"};
   return report_table(answer.report);
 }
-
-}  // namespace
 
 base::Result<manager::SetUpRequest> parse_set_up(std::string_view options) {
   manager::SetUpRequest request;

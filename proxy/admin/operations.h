@@ -20,6 +20,9 @@ base::Result<manager::SetUpRequest> parse_set_up(std::string_view options);
 base::Result<manager::ProvisionRequest> parse_provision(std::string_view options);
 /// Reads "<server> [OVERWRITE] [KEEP] [DRY RUN]", likewise.
 base::Result<manager::RepairRequest> parse_repair(std::string_view options);
+/// Words and names; a comma stands for itself. Names may be in ', " or `.
+std::vector<std::string> tokens_of(std::string_view text);
+Answer answer_of(const manager::SetUpAnswer& answer, bool dry_run, const char* statement);
 protocol::Table report_table(const manager::Report& report);
 
 }  // namespace wye::admin

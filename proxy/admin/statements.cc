@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "proxy/admin/config_statements.h"
+#include "proxy/admin/membership.h"
 #include "proxy/admin/operations.h"
 #include "proxy/admin/tables.h"
 #include "proxy/admin/verify.h"
@@ -48,8 +49,9 @@ void show_replication(const Context& context, const Caller&, std::string_view, c
   protocol::Table table = replication_table(*topology);
   const auto errant = context.errant ? context.errant() : std::vector<std::optional<std::string>>{};
   const auto column = std::find(table.columns.begin(), table.columns.end(), "errant") - table.columns.begin();
-  for (std::size_t i = 0; i < std::min(errant.size(), table.rows.size()); ++i)
-    table.rows[i][static_cast<std::size_t>(column)] = errant[i];
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < std::min(errant.size(), topology->servers.size()); ++i)
+    if (!topology->servers[i].removed) table.rows[row++][static_cast<std::size_t>(column)] = errant[i];
   reply(std::move(table));
 }
 
@@ -163,6 +165,10 @@ constexpr std::array table{
               "fill a server with the data of another one, and let it follow the primary", provision, true},
     Statement{"REPAIR", Argument::options, "<server> [OVERWRITE] [KEEP] [DRY RUN]",
               "let a replica go on that stands, or that has transactions of its own", repair, true},
+    Statement{"ADD SERVER", Argument::options, "'<address>' [AS <name>] [FROM <donor>] [OVERWRITE] [BY DUMP] [DRY RUN]",
+              "watch one more server: it is filled, follows the primary, then takes reads", add_server, true},
+    Statement{"REMOVE SERVER", Argument::options, "<name> [WITHIN <time>] [FORCE] [DRY RUN]",
+              "no more reads there, replication ends, and nobody watches it any more", remove_server, true},
     Statement{"SHOW PROBLEMS",
               Argument::none,
               {},

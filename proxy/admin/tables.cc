@@ -44,6 +44,7 @@ Table servers_table(const topology::Topology& topology, const Workers& workers) 
       {"name", "address", "role", "state", "lag_ms", "connections", "in_use", "queries", "latency_us", "reason"}, {}};
   for (std::size_t i = 0; i < topology.servers.size(); ++i) {
     const auto& s = topology.servers[i];
+    if (s.removed) continue;
     const Use use = use_of(static_cast<topology::ServerId>(i), workers);
     table.rows.push_back({s.name, s.address.to_string(), topology::name(s.role), topology::name(s.state), lag_of(s),
                           std::to_string(use.connections), std::to_string(use.in_use), number(use.queries),
@@ -58,6 +59,7 @@ Table replication_table(const topology::Topology& topology) {
   Table table{{"name", "source", "io", "sql", "lag_ms", "behind", "received", "applied", "errant", "error"}, {}};
   const auto thread = [](bool running) { return Cell{running ? "running" : "stopped"}; };
   for (const auto& s : topology.servers) {
+    if (s.removed) continue;
     const bool replica = s.role == topology::Role::replica || !s.source.empty();
     const auto set = [&](const std::shared_ptr<const topology::GtidSet>& gtids) {
       return gtids ? Cell{gtids->to_string(s.version.flavour)} : Cell{};

@@ -68,6 +68,16 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
     });
   };
   context.errant = [this] { return manager_.errant(); };
+  context.add_server = [this](manager::AddRequest request, std::function<void(manager::SetUpAnswer)> done) {
+    return manager_.add(std::move(request), [this, done = std::move(done)](manager::SetUpAnswer answer) {
+      mailbox_.post([done, answer = std::move(answer)] { done(answer); });
+    });
+  };
+  context.remove_server = [this](manager::RemoveRequest request, std::function<void(manager::SetUpAnswer)> done) {
+    return manager_.remove(std::move(request), [this, done = std::move(done)](manager::SetUpAnswer answer) {
+      mailbox_.post([done, answer = std::move(answer)] { done(answer); });
+    });
+  };
   context.problems = [this] { return manager_.problems(); };
   context.operation = [this] { return manager_.operation(); };
   context.config = &shared_.live.config;

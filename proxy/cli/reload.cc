@@ -2,6 +2,7 @@
 
 #include "proxy/admin/differences.h"
 #include "proxy/base/log.h"
+#include "proxy/cli/members.h"
 #include "proxy/cli/run.h"
 #include "proxy/config/scalar.h"
 
@@ -33,18 +34,36 @@ void log_differences(const std::vector<admin::Difference>& all) {
 
 }  // namespace
 
-Reload::Reload(net::Loop& loop, std::string path, worker::Shared& shared, std::size_t workers, Apply apply)
+Reload::Reload(net::Loop& loop, std::string path, worker::Shared& shared, std::size_t workers, Apply apply,
+               Settle settle)
     : path_(std::move(path)),
       shared_(shared),
       workers_(workers),
       apply_(std::move(apply)),
+      settle_(std::move(settle)),
       timer_(loop, [this] { late(); }),
       rules_(shared.live.rules) {}
 
 base::Result<protocol::Table> Reload::plan() const {
   const auto loaded = config::load_file(path_);
   if (!loaded.config) return admin::mistakes_table(path_, loaded.mistakes);
-  return admin::differences_table(admin::differences(shared_.live.config, *loaded.config));
+  return admin::differences_table(admin::differences(shared_.live.config, with_members(*loaded.config, false)));
+}
+
+config::Config Reload::with_members(config::Config of_file, bool keep) const {
+  of_file.servers = servers_of(of_file, settle_(members_of(of_file), keep));
+  return of_file;
+}
+
+void Reload::set_member(const plan::Membership& what) {
+  const auto change = [&](config::Config& config) {
+    auto all = members_of(config);
+    std::erase_if(all, [&](const manager::Member& one) { return one.name == what.server; });
+    if (what.kind == plan::Membership::Kind::joins) all.push_back({what.server, what.address});
+    config.servers = servers_of(config, all);
+  };
+  change(shared_.live.config);
+  if (before_) change(*before_);
 }
 
 /// All of it is made before any of it is given out.
@@ -70,9 +89,10 @@ base::Result<protocol::Table> Reload::reload(std::optional<base::milliseconds> c
     log::error("config_not_reloaded", {{"file", path_}, {"mistakes", loaded.mistakes.size()}});
     return refused(mistakes_in_words(path_, loaded.mistakes));
   }
-  const auto all = admin::differences(shared_.live.config, *loaded.config);
+  const config::Config wanted = with_members(*loaded.config, true);
+  const auto all = admin::differences(shared_.live.config, wanted);
   const config::Config running = shared_.live.config;
-  if (const auto done = put(admin::merged(running, *loaded.config)); !done) return done.error();
+  if (const auto done = put(admin::merged(running, wanted)); !done) return done.error();
   if (!unconfirmed_) before_ = running;
   unconfirmed_ = confirm.has_value();
   timer_.stop();

@@ -14,6 +14,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/cli/console.h"
+#include "proxy/cli/members.h"
 #include "proxy/cli/reload.h"
 #include "proxy/cli/version.h"
 #include "proxy/config/config.h"
@@ -84,7 +85,8 @@ base::Result<manager::Options> manager_options(const config::Config& config) {
   for (const auto& entry : config.servers) {
     auto address = resolve(entry.address);
     if (!address) return address.error();
-    options.servers.push_back({entry.name, *address, entry.weight, entry.tags, promote_of(entry.promote)});
+    options.servers.push_back(
+        {entry.name, *address, entry.weight, entry.tags, promote_of(entry.promote), entry.address});
   }
   options.login = {config.monitor.user, config.monitor.password};
   options.interval = config.replication.interval;
@@ -93,6 +95,8 @@ base::Result<manager::Options> manager_options(const config::Config& config) {
   options.connect.tls = monitor_tls(config.backend.tls);
   options.connect.ca = config.backend.ca;
   options.state_dir = config.state;
+  options.resolve = resolve;
+  options.drain = config.switchover.drain;
   auto& managing = options.managing;
   managing.on = config.replication.mode == "manage";
   managing.replication = {config.replication.account.user, config.replication.account.password};
@@ -165,6 +169,7 @@ class Program {
   worker::Shared shared_;
   std::unique_ptr<protocol::RsaKey> rsa_;
   net::Loop loop_;  // signals and the admin console
+  net::Mailbox mailbox_{loop_};
   std::vector<std::unique_ptr<worker::Worker>> workers_;
   routing::RoutinesOfTopology routines_;  // of the manager's planner
   std::unique_ptr<manager::Manager> manager_;
@@ -222,7 +227,12 @@ void Program::reload_tls() {
 void Program::apply(const std::shared_ptr<const worker::Live>& live) {
   raise_descriptor_limit(live->config);
   std::vector<manager::ServerSpec> servers;
-  for (const auto& entry : live->config.servers) servers.push_back({entry.name, {}, entry.weight, entry.tags});
+  for (const auto& entry : live->config.servers) {
+    auto& server = servers.emplace_back();
+    server.name = entry.name;
+    server.weight = entry.weight;
+    server.tags = entry.tags;
+  }
   manager_->reconfigure(live->config.routing.max_lag, servers);
   for (auto& worker : workers_) worker->post(live);
   reload_tls();
@@ -262,6 +272,14 @@ int Program::start() {
   auto options = manager_options(config_);
   if (!options) return failed("servers", options.error().message);
   options->routines_changed = [this](base::TimePoint since) { return shared_.routines_changed.since(since); };
+  options->file_names = [path = path_](const manager::Member& member) { return names(path, member); };
+  options->members_changed = [this](const plan::Membership& what) {
+    mailbox_.post([this, what] {
+      reload_->set_member(what);
+      raise_descriptor_limit(shared_.live.config);
+    });
+  };
+  options->users = [this](topology::ServerId server) { return users_of(workers_, server); };
   manager_ = std::make_unique<manager::Manager>(
       std::move(*options),
       [this](std::shared_ptr<const topology::Topology> t) {
@@ -275,8 +293,10 @@ int Program::start() {
   for (const auto& worker : workers_) all.push_back(worker.get());
   for (auto& worker : workers_) worker->know(all);
   for (auto& worker : workers_) worker->start();
+  reload_ = std::make_unique<Reload>(
+      loop_, path_, shared_, workers_.size(), [this](auto live) { apply(live); },
+      [this](const auto& listed, bool keep) { return manager_->settle_with(listed, keep); });
   manager_->start();
-  reload_ = std::make_unique<Reload>(loop_, path_, shared_, workers_.size(), [this](auto live) { apply(live); });
   std::vector<const metrics::WorkerMetrics*> counts;
   for (const auto& worker : workers_) counts.push_back(&worker->metrics());
   collector_ = std::make_unique<metrics::Collector>(
@@ -332,6 +352,7 @@ int run(const std::string& config_path) {
   if (!loaded.config) return 2;
   ::signal(SIGPIPE, SIG_IGN);
   log::init(log::level_of(loaded.config->log.level), log::format_of(loaded.config->log.format));
+  if (const auto done = take_members(*loaded.config); !done) return failed("state", done.error().message);
   int code = 0;
   {
     Program program(*loaded.config, config_path);

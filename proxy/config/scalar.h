@@ -32,6 +32,9 @@ Result<std::string> parse_network(std::string_view text);
 /// `used`, if given, is set when something was replaced.
 Result<std::string> expand(const std::string& text, bool* used = nullptr);
 
+/// Names of servers and rules, which users also type as arguments: 1 to 64 letters, digits, _, - or .
+bool valid_name(const std::string& name);
+
 std::string to_text(base::milliseconds);  // "250ms", "8h": as the user would write it
 std::string size_text(std::uint64_t);     // "64MiB"
 

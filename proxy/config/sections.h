@@ -22,7 +22,4 @@ void read_admin(Map& root, Config& c);
 void read_metrics(Map& root, Config& c);
 void read_log(Map& root, Config& c);
 
-/// Names of servers and rules, which users also type as arguments: 1 to 64 letters, digits, _, - or .
-bool valid_name(const std::string& name);
-
 }  // namespace wye::config

@@ -167,6 +167,7 @@ void traffic(std::vector<MetricFamily>& out, const Workers& workers, const topol
   Family queries{catalog::server_queries}, latency{catalog::server_latency}, connections{catalog::backend_connections},
       errors{catalog::backend_errors}, waits{catalog::consistency_wait};
   for (std::size_t i = 0; i < t.servers.size(); ++i) {
+    if (t.servers[i].removed) continue;
     const auto id = static_cast<topology::ServerId>(i);
     const std::string& server = t.servers[i].name;
     queries.add({{"server", server}}, sum_server(workers, id, [](const auto& s) { return s.queries.value(); }));
@@ -201,6 +202,7 @@ void observed(std::vector<MetricFamily>& out, const topology::Topology& t) {
   epoch.add({}, static_cast<double>(t.epoch));
   const auto now = base::Clock::now();
   for (const topology::Server& s : t.servers) {
+    if (s.removed) continue;
     up.add({{"server", s.name}}, s.state == State::offline || s.state == State::broken ? 0 : 1);
     for (const Role r : {Role::unknown, Role::primary, Role::replica}) {
       role.add({{"server", s.name}, {"role", topology::name(r)}}, s.role == r ? 1 : 0);

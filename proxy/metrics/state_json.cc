@@ -60,6 +60,7 @@ std::string Collector::state_json() const {
   if (const auto t = topology_ ? topology_() : nullptr) {
     out["epoch"] = t->epoch;
     for (std::size_t i = 0; i < t->servers.size(); ++i) {
+      if (t->servers[i].removed) continue;
       servers.push_back(server_json(t->servers[i], static_cast<topology::ServerId>(i), workers_));
     }
   }

@@ -36,6 +36,8 @@ void Pool::set_topology(std::shared_ptr<const topology::Topology> topology) {
 }
 
 bool Pool::role_changed(const Backend& backend) const {
+  const auto& server = topology_->servers[backend.key().server];
+  if (server.leaving || server.removed) return true;
   const bool is_primary = topology_->primary == backend.key().server;
   return is_primary == backend.key().to_replica;
 }
@@ -207,8 +209,29 @@ void Pool::serve_waiting(topology::ServerId server) {
   }
 }
 
+/// Of a server that is to be removed each holder is asked; of one that is gone nobody is.
+void Pool::take_back() {
+  const auto leaves = [this](const Backend& backend) {
+    const auto& server = topology_->servers[backend.key().server];
+    return !backend.dead() && (server.leaving || server.removed);
+  };
+  std::vector<Backend*> held;
+  for (auto& backend : backends_) {
+    if (leaves(*backend)) held.push_back(backend.get());
+  }
+  for (Backend* backend : held) {  // what dies meanwhile is freed after this turn
+    if (backend->dead()) continue;
+    if (topology_->servers[backend->key().server].removed) {
+      backend->on_closed("the server was removed");
+    } else if (backend->idle() && backend->holder() != nullptr && backend->holder() != this) {
+      backend->holder()->on_backend_wanted(*backend, true);
+    }
+  }
+}
+
 void Pool::sweep() {
   const auto now = loop_.now();
+  take_back();
   for (std::size_t i = 0; i < backends_.size(); ++i) {
     Backend& backend = *backends_[i];
     if (backend.dead()) continue;

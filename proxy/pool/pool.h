@@ -50,7 +50,7 @@ class Pool final : public BackendHolder {
   /// The holder of a connection that died says so with this, once.
   void forget(const Backend& backend);
 
-  /// Connections whose server changed its role, or vanished, are closed as soon as they are idle.
+  /// Connections whose server changed its role, vanished or is to be removed are closed as soon as they are idle.
   void set_topology(std::shared_ptr<const topology::Topology> topology);
   /// From now on; above a smaller limit no connection is closed that is in use.
   void set_limits(Limits limits);
@@ -87,6 +87,7 @@ class Pool final : public BackendHolder {
   void ask_holders(topology::ServerId server);
   static void prepare_for(Backend& backend, const Wanted& wanted);
   bool role_changed(const Backend& backend) const;
+  void take_back();
 
   net::Loop& loop_;
   metrics::WorkerMetrics& metrics_;

@@ -147,6 +147,7 @@ Choice choose(const Input& input, const Wanted& wanted, bool with_primary) {
   for (std::size_t i = 0; i < input.topology.servers.size(); ++i) {
     const auto id = static_cast<ServerId>(i);
     const Server& server = input.topology.servers[i];
+    if (server.removed) continue;
     const Rejected rejected = judge(input, wanted, server);
     const bool reads_here = with_primary && input.topology.primary == id && server.state == State::online;
     if (rejected != Rejected::none && !reads_here) {

@@ -142,7 +142,7 @@ base::Status Router::take_hint() {
 base::Status Router::check_hint_server() {
   const auto& servers = input_.topology.servers;
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    if (servers[i].name != facts_.hint.server) continue;
+    if (servers[i].removed || servers[i].name != facts_.hint.server) continue;
     const auto id = static_cast<ServerId>(i);
     if (input_.topology.primary != id && counts_as_write(facts_)) {
       return refuse("a hint can't take this statement to a replica: " + std::string{name(reason_of(facts_.why))});
@@ -299,6 +299,7 @@ Error Router::none_eligible() const {
   std::string message = "no replica may serve this read";
   char separator = ':';
   for (const auto& server : input_.topology.servers) {
+    if (server.removed) continue;
     message += separator;
     message += ' ' + server.name + ' ' + name(judge(input_, wanted_, server));
     separator = ',';
@@ -324,6 +325,7 @@ Result<Route> explain(const Input& input, std::vector<Candidate>& candidates) {
   const Result<Route> route = router.run();
   candidates.clear();
   for (std::size_t i = 0; i < input.topology.servers.size(); ++i) {
+    if (input.topology.servers[i].removed) continue;
     const auto id = static_cast<ServerId>(i);
     Rejected rejected = judge(input, router.wanted(), input.topology.servers[i]);
     const bool chosen = route && route.value().server == id;

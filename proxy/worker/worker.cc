@@ -228,6 +228,19 @@ void Worker::with_sessions(std::function<void(std::vector<session::Session::Row>
   });
 }
 
+void Worker::with_users_of(topology::ServerId server,
+                           std::function<void(std::optional<std::vector<session::Session::Row>>)> use) {
+  mailbox_.post([this, server, use = std::move(use)] {
+    const auto& topology = *contexts_.front()->topology;
+    if (server >= topology.servers.size() || !topology.servers[server].leaving) return use(std::nullopt);
+    std::vector<session::Session::Row> rows;
+    for (const auto& [id, session] : sessions_) {
+      if (session->uses(server)) rows.push_back(session->row());
+    }
+    use(std::move(rows));
+  });
+}
+
 void Worker::with_pools(std::function<void(std::vector<pool::Pool::Row>)> use) {
   mailbox_.post([this, use = std::move(use)] { use(pool_.rows()); });
 }

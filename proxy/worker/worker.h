@@ -2,6 +2,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -65,6 +66,10 @@ class Worker {
   void post(std::shared_ptr<const Live> live);
   /// Runs on the worker's thread with its sessions' rows.
   void with_sessions(std::function<void(std::vector<session::Session::Row>)> use);
+  /// Those that have something to do with a server that is to be removed; nullopt: the worker does not know yet that it
+  /// is, and may send it more.
+  void with_users_of(topology::ServerId server,
+                     std::function<void(std::optional<std::vector<session::Session::Row>>)> use);
   void with_pools(std::function<void(std::vector<pool::Pool::Row>)> use);
   void with_digests(std::function<void(std::vector<metrics::DigestEntry>)> use);
   const metrics::WorkerMetrics& metrics() const { return metrics_; }

@@ -54,7 +54,11 @@ void log_changes(const Topology& before, const Topology& after, const LogSink& l
     const topology::Server& now = after.servers[id];
     const topology::Server* then = id < before.servers.size() ? &before.servers[id] : nullptr;
     // The reason has figures in it that change all the time: it is told with a change, and makes none.
-    if (then != nullptr && same_for_operator(*then, now)) continue;
+    if (then != nullptr && same_for_operator(*then, now) && then->removed == now.removed) continue;
+    if (now.removed) {
+      log(Level::info, "event=server_removed server=" + quoted(now.name));
+      continue;
+    }
     std::string line =
         "event=server server=" + quoted(now.name) + " role=" + name(now.role) + " state=" + name(now.state);
     if (then != nullptr) line += std::string{" before="} + name(then->role) + "/" + name(then->state);

@@ -40,7 +40,12 @@ json to_json(const plan::Plan& plan) {
   for (const plan::Step& step : plan.steps) steps.push_back(to_json(step));
   for (const plan::Identity& one : plan.servers)
     servers.push_back({{"server", one.server}, {"identity", one.identity}});
-  return {{"operation", plan.operation}, {"steps", steps}, {"servers", servers}, {"notes", plan.notes}};
+  json out = {{"operation", plan.operation}, {"steps", steps}, {"servers", servers}, {"notes", plan.notes}};
+  if (plan.membership.kind != plan::Membership::Kind::stays)
+    out["membership"] = {{"joins", plan.membership.kind == plan::Membership::Kind::joins},
+                         {"server", plan.membership.server},
+                         {"address", plan.membership.address}};
+  return out;
 }
 
 plan::Copy copy_of(const json& from) {
@@ -76,6 +81,12 @@ plan::Plan plan_of(const json& from) {
   for (const json& one : from.at("servers"))
     plan.servers.push_back({one.at("server").get<std::string>(), one.at("identity").get<std::string>()});
   plan.notes = from.at("notes").get<std::vector<std::string>>();
+  if (from.contains("membership")) {
+    const json& of = from.at("membership");
+    using Kind = plan::Membership::Kind;
+    plan.membership = {of.at("joins").get<bool>() ? Kind::joins : Kind::leaves, of.at("server").get<std::string>(),
+                       of.at("address").get<std::string>()};
+  }
   return plan;
 }
 

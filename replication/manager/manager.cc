@@ -1,18 +1,12 @@
 #include "replication/manager/manager.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "replication/manager/change_log.h"
+#include "replication/manager/manager_impl.h"
 #include "replication/plan/choose_primary.h"
-#include "replication/plan/derive.h"
-#include "replication/plan/problems.h"
-#include "replication/server/observe.h"
-#include "replication/server/routines.h"
 #include "replication/server/survey.h"
 
 namespace wye::manager {
@@ -24,16 +18,14 @@ constexpr base::seconds survey_interval{60};  // what changes seldom is a dozen 
 constexpr base::seconds routines_interval{5};
 constexpr base::milliseconds longest_wait{1000};  // between two tries of a server that doesn't answer
 
-Operator::Settings operator_settings(const Options& options, const plan::Settings& watched) {
+Operator::Settings operator_settings(const Options& options) {
   Operator::Settings out;
   const Managing& managing = options.managing;
   out.manages = managing.on;
   out.provisions = managing.provisions;
-  out.wish.servers = watched.servers;
-  for (const ServerSpec& spec : options.servers) {
-    out.wish.promote.push_back(spec.promote);
-    out.means.servers.emplace(spec.name, spec.address);
-  }
+  out.drain = options.drain;
+  out.resolve = options.resolve;
+  out.file_names = options.file_names;
   out.wish.semi_sync = managing.semi_sync;
   out.wish.account = managing.replication.user;
   out.wish.own_account = options.login.user;
@@ -49,50 +41,6 @@ Operator::Settings operator_settings(const Options& options, const plan::Setting
 }
 }  // namespace
 
-struct Manager::Impl {
-  Options options;
-  Publish publish;
-  LogSink log;
-
-  std::mutex mutex;  // guards everything below
-  std::condition_variable changed;
-  bool stopping = false;
-  bool dirty = false;
-  std::vector<plan::Sight> sights;
-  plan::Surveys surveys;
-  struct {
-    std::optional<ServerId> server;  // whose they are
-    std::shared_ptr<const topology::Routines> all;
-    base::TimePoint at{};  // when it was asked for them
-  } routines;
-  std::shared_ptr<const topology::Topology> latest;
-
-  std::optional<plan::Settings> next_settings;  // for the planner's next look
-
-  plan::Settings settings;  // the planner alone writes it, under the mutex, and reads it without
-  plan::Memory memory;      // planner thread only
-  std::optional<LastKnown> saved;
-  std::vector<std::unique_ptr<server::Connection>> connections;  // each used by its own thread; interrupt() by stop()
-  std::vector<std::thread> threads;
-  std::unique_ptr<Operator> changes;   // constant after construction
-  std::unique_ptr<Verifier> verifier;  // likewise
-
-  Operator::Watch watch_for_operator();
-  bool blank();
-  std::vector<std::string> purged();
-  void hold(const std::string& server, const std::string& why);
-  void look_closer(std::size_t id, base::TimePoint& next);
-  void look_at_routines(std::size_t id, base::TimePoint& next, server::RoutinesRead& read);
-  void say(Level level, const std::string& text) const noexcept;
-  void watch(std::size_t id) noexcept;
-  bool tick(std::size_t id);
-  bool store(std::size_t id, base::Result<topology::Observation>);
-  bool pause(base::TimePoint until);
-  void plan_loop() noexcept;
-  void plan_once();
-  void remember(const topology::Topology&);
-};
-
 void Manager::Impl::say(Level level, const std::string& text) const noexcept {
   try {
     if (log) log(level, text);
@@ -100,16 +48,17 @@ void Manager::Impl::say(Level level, const std::string& text) const noexcept {
   }
 }
 
-bool Manager::Impl::pause(base::TimePoint until) {
+bool Manager::Impl::pause(const Watched& mine, base::TimePoint until) {
   std::unique_lock lock{mutex};
   const auto left = until - options.clock();
-  if (left > base::Clock::duration::zero()) changed.wait_for(lock, left, [this] { return stopping; });
-  return !stopping;
+  const auto ends = [&] { return stopping || mine.ends; };
+  if (left > base::Clock::duration::zero()) changed.wait_for(lock, left, ends);
+  return !ends();
 }
 
-bool Manager::Impl::tick(std::size_t id) {
-  server::Connection& connection = *connections[id];
-  const ServerSpec& spec = options.servers[id];
+bool Manager::Impl::tick(Watched& mine, std::size_t id) {
+  server::Connection& connection = mine.connection;
+  const ServerSpec& spec = mine.spec;
   // A connection that was lost says nothing of the server (idle time-out, KILL): only a new one that fails does.
   if (connection.connected()) {
     auto seen = server::observe(connection, options.clock);
@@ -123,6 +72,7 @@ bool Manager::Impl::tick(std::size_t id) {
 
 bool Manager::Impl::store(std::size_t id, base::Result<topology::Observation> seen) {
   const std::lock_guard lock{mutex};
+  if (servers[id]->ends) return true;
   plan::Sight& sight = sights[id];
   if (seen) {
     sight.observation = std::make_shared<const topology::Observation>(std::move(*seen));
@@ -140,24 +90,26 @@ bool Manager::Impl::store(std::size_t id, base::Result<topology::Observation> se
 /// Everybody answers and nobody replicates: worth a closer look.
 bool Manager::Impl::blank() {
   const std::lock_guard lock{mutex};
-  return std::all_of(sights.begin(), sights.end(), [this](const plan::Sight& sight) {
-    return plan::is_fresh(sight, settings, options.clock()) && sight.observation->channels.empty();
-  });
+  for (std::size_t id = 0; id < sights.size(); ++id) {
+    if (settings->servers[id].removed) continue;
+    const plan::Sight& sight = sights[id];
+    if (!plan::is_fresh(sight, *settings, options.clock()) || !sight.observation->channels.empty()) return false;
+  }
+  return true;
 }
 
 std::vector<std::string> Manager::Impl::purged() {
   const std::lock_guard lock{mutex};
   std::vector<std::string> out;
   for (std::size_t id = 0; id < sights.size(); ++id)
-    if (plan::is_fresh(sights[id], settings, options.clock()) && plan::source_purged(*sights[id].observation))
-      out.push_back(options.servers[id].name);
+    if (plan::is_fresh(sights[id], *settings, options.clock()) && plan::source_purged(*sights[id].observation))
+      out.push_back(servers[id]->spec.name);
   return out;
 }
 
 void Manager::Impl::hold(const std::string& server, const std::string& why) {
   const std::lock_guard lock{mutex};
-  for (std::size_t id = 0; id < sights.size(); ++id)
-    if (options.servers[id].name == server) sights[id].held = why;
+  if (const auto id = find(server)) sights[*id].held = why;
   dirty = true;
   changed.notify_all();
 }
@@ -171,38 +123,44 @@ Operator::Watch Manager::Impl::watch_for_operator() {
     const std::lock_guard lock{mutex};
     return latest;
   };
+  watch.servers = [this] { return known(); };
+  watch.last_primary = [this] { return last_primary(); };
+  watch.join = [this](const Member& server, const topology::Address& address) { return join(server, address); };
+  watch.settle = [this](const plan::Membership& what, bool done) { return settle(what, done); };
+  watch.leave = [this](const std::string& server, bool leaves) { leave(server, leaves); };
+  watch.users = options.users;
   return watch;
 }
 
 /// Now and then, after an observation: what it finds is for the operator, and no server is judged by it.
-void Manager::Impl::look_closer(std::size_t id, base::TimePoint& next) {
-  if (options.clock() < next || !connections[id]->connected()) return;
+void Manager::Impl::look_closer(Watched& mine, std::size_t id, base::TimePoint& next) {
+  if (options.clock() < next || !mine.connection.connected()) return;
   next = options.clock() + survey_interval;
-  auto seen = server::survey(*connections[id], false, options.clock());
+  auto seen = server::survey(mine.connection, false, options.clock());
   if (!seen) return;
   const std::lock_guard lock{mutex};
-  surveys[id] = std::make_shared<const topology::Survey>(std::move(*seen));
+  if (!mine.ends) surveys[id] = std::make_shared<const topology::Survey>(std::move(*seen));
 }
 
 /// The primary's, now and then and whenever they may have changed; after an observation, and never more than a
 /// twentieth of the time. That they can't be read says nothing of the server.
-void Manager::Impl::look_at_routines(std::size_t id, base::TimePoint& next, server::RoutinesRead& read) {
+void Manager::Impl::look_at_routines(Watched& mine, std::size_t id, base::TimePoint& next, server::RoutinesRead& read) {
   const base::TimePoint began = options.clock();
   {
     const std::lock_guard lock{mutex};
     if (latest->primary != static_cast<ServerId>(id)) return;
-    const bool mine = routines.server == static_cast<ServerId>(id);
-    const bool anew = mine && options.routines_changed && options.routines_changed(routines.at);
-    if (mine && !anew && began < next) return;
+    const bool has = routines.server == static_cast<ServerId>(id);
+    const bool anew = has && options.routines_changed && options.routines_changed(routines.at);
+    if (has && !anew && began < next) return;
   }
-  if (!connections[id]->connected() || (began < next && read.routines == nullptr)) return;
-  const auto done = server::read_routines(*connections[id], read);
+  if (!mine.connection.connected() || (began < next && read.routines == nullptr)) return;
+  const auto done = server::read_routines(mine.connection, read);
   const auto took = options.clock() - began;
   next = began + std::max<base::Clock::duration>(routines_interval, 20 * took);
   if (!done) {  // what was known may be old, and is better than nothing
     if (!std::exchange(read.failing, true))
-      say(Level::warning, "event=routines_not_read server=" + quoted(options.servers[id].name) +
-                              " error=" + quoted(done.error().message));
+      say(Level::warning,
+          "event=routines_not_read server=" + quoted(mine.spec.name) + " error=" + quoted(done.error().message));
     return;
   }
   read.failing = false;
@@ -212,7 +170,7 @@ void Manager::Impl::look_at_routines(std::size_t id, base::TimePoint& next, serv
   changed.notify_all();
 }
 
-void Manager::Impl::watch(std::size_t id) noexcept {
+void Manager::Impl::watch(Watched& mine, std::size_t id) noexcept {
   const server::LibraryThread library;
   base::milliseconds wait = options.interval;
   base::TimePoint next = options.clock(), survey_at = next, routines_at = next;
@@ -220,31 +178,31 @@ void Manager::Impl::watch(std::size_t id) noexcept {
   do {
     bool answered = false;
     try {
-      answered = tick(id);
-      if (answered) look_closer(id, survey_at);
-      if (answered) look_at_routines(id, routines_at, routines_read);
+      answered = tick(mine, id);
+      if (answered) look_closer(mine, id, survey_at);
+      if (answered) look_at_routines(mine, id, routines_at, routines_read);
     } catch (const std::exception& error) {
-      say(Level::error,
-          "event=observe_failed server=" + quoted(options.servers[id].name) + " error=" + quoted(error.what()));
+      say(Level::error, "event=observe_failed server=" + quoted(mine.spec.name) + " error=" + quoted(error.what()));
     }
     // Ten failed logins a second would fill a server's log and set off its guards.
     wait = answered ? options.interval : std::max(options.interval, std::min(wait * 2, longest_wait));
     next = std::max(next + wait, options.clock());  // after a hang: no burst of ticks to catch up
-  } while (pause(next));
-  connections[id]->close();
+  } while (pause(mine, next));
+  mine.connection.close();
 }
 
 void Manager::Impl::plan_once() {
   std::vector<plan::Sight> copy;
+  std::shared_ptr<const plan::Settings> now;
   {
     std::unique_lock lock{mutex};
     changed.wait_for(lock, options.interval, [this] { return stopping || dirty; });
     if (stopping) return;
     dirty = false;
-    if (next_settings) settings = *std::exchange(next_settings, std::nullopt);
+    now = settings;
     copy = sights;  // shared pointers: cheap
   }
-  auto derived = plan::derive(settings, copy, memory, options.clock());
+  auto derived = plan::derive(*now, copy, memory, options.clock());
   std::shared_ptr<const topology::Topology> before, topology;
   {
     const std::lock_guard lock{mutex};
@@ -265,9 +223,12 @@ void Manager::Impl::remember(const topology::Topology& topology) {
   const topology::Server& primary = topology.servers[*topology.primary];
   if (primary.version.text.empty()) return;
   LastKnown known{primary.version, primary.name};
-  if (saved && *saved == known) return;
-  saved = std::move(known);  // also if it fails: one line in the log, not ten a second
-  if (auto done = save_last_known(options.state_dir, *saved); !done)
+  {
+    const std::lock_guard lock{mutex};
+    if (saved && *saved == known) return;
+    saved = known;  // also if it fails: one line in the log, not ten a second
+  }
+  if (auto done = save_last_known(options.state_dir, known); !done)
     say(Level::warning, "event=state_not_saved error=" + quoted(done.error().message));
 }
 
@@ -292,41 +253,42 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   impl_->publish = std::move(publish);
   impl_->log = std::move(log);
   const Options& o = impl_->options;
-  for (const ServerSpec& spec : o.servers)
-    impl_->settings.servers.push_back({spec.name, spec.address, spec.weight, spec.tags});
-  impl_->settings.max_lag = o.max_lag;
-  impl_->settings.interval = o.interval;
-  impl_->settings.max_age = std::max(o.max_age, 3 * o.interval);  // with a slow interval every look would be too old
+  auto settings = std::make_shared<plan::Settings>();
+  for (const ServerSpec& spec : o.servers) {
+    impl_->servers.push_back(std::make_unique<Watched>(spec));
+    settings->servers.push_back({spec.name, spec.address, spec.weight, spec.tags, spec.said});
+  }
+  settings->max_lag = o.max_lag;
+  settings->interval = o.interval;
+  settings->max_age = std::max(o.max_age, 3 * o.interval);  // with a slow interval every look would be too old
+  impl_->settings = std::move(settings);
   impl_->sights.resize(o.servers.size());
   impl_->surveys.resize(o.servers.size());
+  if (auto members = load_members(o.state_dir)) impl_->members = std::move(*members);
   if (!o.state_dir.empty()) impl_->saved = load_last_known(o.state_dir);
   if (impl_->saved) impl_->memory.flavour = impl_->saved->version.flavour;
   const auto say = [impl = impl_.get()](bool bad, const std::string& text) {
     impl->say(bad ? Level::warning : Level::info, text);
   };
-  auto settings = operator_settings(o, impl_->settings);
-  impl_->verifier = std::make_unique<Verifier>(
-      settings.means, [this] { return latest(); }, say);
-  impl_->changes = std::make_unique<Operator>(std::move(settings), impl_->watch_for_operator(), say);
+  impl_->changes = std::make_unique<Operator>(operator_settings(o), impl_->watch_for_operator(), say);
+  impl_->verifier = std::make_unique<Verifier>([impl = impl_.get()] { return impl->changes->means(); },
+                                               [this] { return latest(); }, say);
   impl_->latest = std::make_shared<const topology::Topology>(
-      plan::derive(impl_->settings, impl_->sights, impl_->memory, o.clock()));
+      plan::derive(*impl_->settings, impl_->sights, impl_->memory, o.clock()));
 }
 
 Manager::~Manager() { stop(); }
 
 void Manager::start() {
-  if (!impl_->threads.empty()) return;
+  if (impl_->started) return;
+  if (impl_->publish) impl_->publish(latest());
   {
     const std::lock_guard lock{impl_->mutex};
+    impl_->started = true;
     impl_->stopping = false;
+    impl_->planner = std::thread{[impl = impl_.get()] { impl->plan_loop(); }};
+    for (std::size_t id = 0; id < impl_->servers.size(); ++id) impl_->begin_watch(id);
   }
-  impl_->connections.clear();
-  for (std::size_t id = 0; id < impl_->options.servers.size(); ++id)
-    impl_->connections.push_back(std::make_unique<server::Connection>());
-  if (impl_->publish) impl_->publish(latest());
-  impl_->threads.emplace_back([impl = impl_.get()] { impl->plan_loop(); });
-  for (std::size_t id = 0; id < impl_->options.servers.size(); ++id)
-    impl_->threads.emplace_back([impl = impl_.get(), id] { impl->watch(id); });
   impl_->changes->start();
 }
 
@@ -335,17 +297,19 @@ void Manager::stop() {
     const std::lock_guard lock{impl_->mutex};
     impl_->stopping = true;
     impl_->changed.notify_all();
+    for (auto& server : impl_->servers) server->connection.interrupt();
   }
-  for (auto& connection : impl_->connections) connection->interrupt();
   impl_->verifier->stop();
-  impl_->changes->stop();
-  for (std::thread& thread : impl_->threads) thread.join();
-  impl_->threads.clear();
+  impl_->changes->stop();  // from now on nobody joins
+  for (auto& server : impl_->servers)
+    if (server->thread.joinable()) server->thread.join();
+  if (impl_->planner.joinable()) impl_->planner.join();
+  impl_->started = false;
 }
 
 bool Manager::set_drained(ServerId id, bool drained) {
   const std::lock_guard lock{impl_->mutex};
-  if (id >= impl_->sights.size()) return false;
+  if (id >= impl_->sights.size() || impl_->settings->servers[id].removed) return false;
   impl_->sights[id].drained = drained;
   impl_->dirty = true;
   impl_->changed.notify_all();
@@ -353,9 +317,12 @@ bool Manager::set_drained(ServerId id, bool drained) {
 }
 
 bool Manager::set_drained(std::string_view name, bool drained) {
-  for (std::size_t id = 0; id < impl_->options.servers.size(); ++id)
-    if (impl_->options.servers[id].name == name) return set_drained(static_cast<ServerId>(id), drained);
-  return false;
+  std::optional<std::size_t> id;
+  {
+    const std::lock_guard lock{impl_->mutex};
+    id = impl_->find(std::string{name});
+  }
+  return id && set_drained(static_cast<ServerId>(*id), drained);
 }
 
 base::Status Manager::set_up(SetUpRequest request, SetUpDone done) {
@@ -373,7 +340,7 @@ base::Status Manager::repair(RepairRequest request, SetUpDone done) {
 std::vector<std::optional<std::string>> Manager::errant() const {
   const std::lock_guard lock{impl_->mutex};
   const auto fresh = [this](const plan::Sight& sight) {
-    return plan::is_fresh(sight, impl_->settings, impl_->options.clock());
+    return plan::is_fresh(sight, *impl_->settings, impl_->options.clock());
   };
   std::vector<std::optional<std::string>> out(impl_->sights.size());
   const auto primary = impl_->latest->primary;
@@ -387,7 +354,7 @@ std::vector<std::optional<std::string>> Manager::errant() const {
 }
 
 std::vector<plan::Trouble> Manager::problems() const {
-  plan::Settings settings;
+  std::shared_ptr<const plan::Settings> settings;
   std::vector<plan::Sight> sights;
   plan::Surveys surveys;
   {
@@ -396,8 +363,8 @@ std::vector<plan::Trouble> Manager::problems() const {
     sights = impl_->sights;
     surveys = impl_->surveys;
   }
-  auto out = plan::find_problems(settings, sights, surveys);
-  plan::find_broken(settings, sights, errant(), out);
+  auto out = plan::find_problems(*settings, sights, surveys);
+  plan::find_broken(*settings, sights, errant(), out);
   return out;
 }
 
@@ -410,24 +377,6 @@ bool Manager::cancel_verify() { return impl_->verifier->cancel(); }
 VerifyReport Manager::verification() const { return impl_->verifier->report(); }
 
 Report Manager::operation() const { return impl_->changes->report(); }
-
-void Manager::reconfigure(base::milliseconds max_lag, const std::vector<ServerSpec>& servers) {
-  const Options& o = impl_->options;
-  plan::Settings settings;
-  for (std::size_t id = 0; id < o.servers.size(); ++id) {
-    const bool given = id < servers.size();
-    settings.servers.push_back({o.servers[id].name, o.servers[id].address,
-                                given ? servers[id].weight : o.servers[id].weight,
-                                given ? servers[id].tags : o.servers[id].tags});
-  }
-  settings.max_lag = max_lag;
-  settings.interval = o.interval;
-  settings.max_age = std::max(o.max_age, 3 * o.interval);
-  const std::lock_guard lock{impl_->mutex};
-  impl_->next_settings = std::move(settings);
-  impl_->dirty = true;
-  impl_->changed.notify_all();
-}
 
 std::shared_ptr<const topology::Topology> Manager::latest() const {
   const std::lock_guard lock{impl_->mutex};

@@ -20,6 +20,7 @@ struct ServerSpec {
   unsigned weight = 1;
   std::vector<std::string> tags;
   plan::Promote promote = plan::Promote::allow;
+  std::string said{};  // its address as the configuration has it
 };
 
 /// What wye may change, and with what.
@@ -47,6 +48,18 @@ struct Options {
   /// Stored routines may have changed since this moment, as far as is known elsewhere. Any thread of the manager.
   std::function<bool(base::TimePoint)> routines_changed;
   std::function<base::TimePoint()> clock = base::Clock::now;
+
+  // For ADD SERVER and REMOVE SERVER. Called on the operator's thread.
+  std::function<base::Result<topology::Address>(const std::string&)> resolve = topology::parse_address;
+  /// The configuration file has it.
+  std::function<bool(const Member&)> file_names = [](const Member&) { return false; };
+  /// One has joined, or left. Must not block.
+  std::function<void(const plan::Membership&)> members_changed = [](const plan::Membership&) {};
+  /// The sessions that use a server that is leaving, in words; nullopt: not known, as some know not that it leaves.
+  std::function<std::optional<std::vector<std::string>>(topology::ServerId)> users = [](topology::ServerId) {
+    return std::optional{std::vector<std::string>{}};
+  };
+  base::milliseconds drain{5'000};  // how long they have
 };
 
 /// Called on the manager's planner thread, never two calls at once. Must not block: hand over and return.
@@ -80,6 +93,9 @@ class Manager {
   base::Status repair(RepairRequest request, SetUpDone done);
   /// By server: what it has and the primary has not; absent: not known, or it is the primary.
   std::vector<std::optional<std::string>> errant() const;
+  /// ADD SERVER and REMOVE SERVER; likewise.
+  base::Status add(AddRequest request, SetUpDone done);
+  base::Status remove(RemoveRequest request, SetUpDone done);
   /// What is not as it should be though it works, by the latest surveys.
   std::vector<plan::Trouble> problems() const;
   /// The operation that runs, or the last one.
@@ -90,8 +106,11 @@ class Manager {
   bool cancel_verify();
   /// The VERIFY that runs, or the last one.
   VerifyReport verification() const;
-  /// What a reload may change: max_lag, and weights and tags of the servers, which stay the same ones.
+  /// What a reload may change: max_lag, and weights and tags of the servers, by name.
   void reconfigure(base::milliseconds max_lag, const std::vector<ServerSpec>& servers);
+  /// The configuration file names `listed`: what it settles itself need not be remembered. Those that are left of it,
+  /// and those that come on top.
+  std::vector<Member> settle_with(const std::vector<Member>& listed, bool keep);
   /// The last topology published; never null after construction.
   std::shared_ptr<const topology::Topology> latest() const;
 

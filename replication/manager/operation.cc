@@ -130,7 +130,13 @@ Report Operation::carry_on() {
     tell(k);
     if (!done) return undo(plan_.steps[k].server + ": " + plan_.steps[k].what + ": " + shown(done.error()));
   }
+  if (auto kept = settle(true); !kept) return undo(kept.error().message);
   return finish(Report::State::done);
+}
+
+base::Status Operation::settle(bool done) {
+  if (plan_.membership.kind == plan::Membership::Kind::stays || !means_.settle) return base::Ok{};
+  return means_.settle(plan_.membership, done);
 }
 
 void Operation::tell(std::size_t k) {
@@ -147,6 +153,7 @@ Report Operation::finish(Report::State state) {
       log_(true, "event=journal_not_written error=" + quoted(done.error().message));
   }
   const std::lock_guard lock{mutex_};
+  places_.clear();  // the report stays for long, connections need not
   report_.state = state;
   log_(state != Report::State::done, "event=operation_ends operation=" + quoted(plan_.operation) +
                                          " result=" + name(state) +
@@ -336,6 +343,8 @@ Report Operation::undo(const std::string& why) {
     undo_step(k);
     if (stopping_) return finish(Report::State::stopped);
   }
+  if (auto settled = settle(false); !settled)
+    log_(true, "event=membership_not_written error=" + quoted(settled.error().message));
   return finish(Report::State::undone);
 }
 

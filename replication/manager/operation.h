@@ -46,6 +46,9 @@ struct Means {
   server::ConnectOptions connect;
   std::string state_dir;
   std::string tools;  // folder of the tools for dump and load; empty: those in PATH
+  /// A plan that makes a server one of the cluster's, or no longer one, has come to its end. May be called again after
+  /// a crash.
+  std::function<base::Status(const plan::Membership&, bool done)> settle{};
 };
 
 /// Runs the steps of one plan after the other, with the journal ahead of them; undoes them if one fails. One at a time.
@@ -93,6 +96,7 @@ class Operation {
   base::Status mark(std::size_t k, Mark mark);
   void tell(std::size_t k);
   bool pause();
+  base::Status settle(bool done);
   Report finish(Report::State state);
 
   const Means means_;

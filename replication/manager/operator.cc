@@ -42,7 +42,7 @@ void Operator::stop() {
     const std::lock_guard lock{mutex_};
     stopping_ = true;
     if (operation_) operation_->stop();
-    if (looking_ != nullptr) looking_->interrupt();
+    for (server::Connection* one : looking_) one->interrupt();
     changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
@@ -58,6 +58,10 @@ base::Status Operator::ask(bool dry_run, Asked asked) {
     return base::Error{1105, "HY000", "replication.user and replication.password are not configured"};
   if (!settings_.manages && !dry_run)
     return base::Error{1105, "HY000", "replication.mode is observe: wye changes nothing (DRY RUN shows what it would)"};
+  return take(std::move(asked));
+}
+
+base::Status Operator::take(Asked asked) {
   const std::lock_guard lock{mutex_};
   if (stopping_ || !thread_.joinable()) return base::Error{1105, "HY000", "wye stops"};
   if (busy_ || asked_) return base::Error{1105, "HY000", "another operation is under way: SHOW OPERATION"};
@@ -75,7 +79,7 @@ Report Operator::report() const {
 void Operator::loop() noexcept {
   const server::LibraryThread library;
   try {
-    if (settings_.manages) finish_old();
+    finish_old();
   } catch (const std::exception& error) {
     log_(true, "event=operation_failed error=" + quoted(error.what()));
   }
@@ -96,7 +100,7 @@ void Operator::loop() noexcept {
 void Operator::finish_old() {
   auto left = load_unfinished(settings_.means.state_dir);
   if (!left) return log_(true, "event=journal_not_read error=" + quoted(left.error().message));
-  if (!*left) return;
+  if (!*left || (!settings_.manages && !(*left)->plan.steps.empty())) return;
   {
     const std::lock_guard lock{mutex_};
     busy_ = true;
@@ -136,7 +140,7 @@ void Operator::once() {
 
 /// Nobody asks twice in a row what was refused: the same servers would say the same.
 bool Operator::unasked() {
-  if (!settings_.manages || settings_.wish.servers.size() < 2 || base::Clock::now() < next_try_ || !watch_.blank())
+  if (!settings_.manages || watch_.servers().size() < 2 || base::Clock::now() < next_try_ || !watch_.blank())
     return false;
   try_again_ = std::clamp(try_again_ * 2, first_wait, longest_wait);
   next_try_ = base::Clock::now() + try_again_;
@@ -149,14 +153,14 @@ base::Status Operator::on(const plan::Server& spec, const std::function<void(ser
   {
     const std::lock_guard lock{mutex_};
     if (stopping_) return base::Error{2013, "HY000", "wye stops"};
-    looking_ = &connection;
+    looking_.insert(&connection);
   }
   server::ConnectOptions options = settings_.means.connect;
   options.read_timeout = look_time;
   auto done = connection.connect(spec.address, settings_.means.login, options);
   if (done) what(connection);
   const std::lock_guard lock{mutex_};
-  looking_ = nullptr;
+  looking_.erase(&connection);
   return done;
 }
 
@@ -179,15 +183,31 @@ plan::Known Operator::look_at(const plan::Server& spec) {
   return known;
 }
 
-std::vector<plan::Known> Operator::look() {
+std::vector<plan::Known> Operator::look(const std::vector<plan::Server>& servers) {
   std::vector<plan::Known> out;
-  for (const plan::Server& server : settings_.wish.servers) out.push_back(look_at(server));
+  for (const plan::Server& server : servers) out.push_back(look_at(server));
+  return out;
+}
+
+plan::SetUpWish Operator::wish() const {
+  plan::SetUpWish out = settings_.wish;
+  for (const Known& one : watch_.servers()) {
+    out.servers.push_back(one.server);
+    out.promote.push_back(one.promote);
+  }
+  return out;
+}
+
+Means Operator::means() const {
+  Means out = settings_.means;
+  for (const Known& one : watch_.servers()) out.servers.emplace(one.server.name, one.server.address);
+  out.settle = watch_.settle;
   return out;
 }
 
 SetUpAnswer Operator::serve(const SetUpRequest& request, bool by_itself) {
-  const auto known = look();
-  plan::SetUpWish wish = settings_.wish;
+  plan::SetUpWish wish = this->wish();
+  const auto known = look(wish.servers);
   wish.primary = request.primary;
   wish.overwrite = request.overwrite;
   SetUpAnswer answer;
@@ -212,16 +232,34 @@ SetUpAnswer Operator::serve(const SetUpRequest& request, bool by_itself) {
 
 /// What is copied, and what to, answers no reads meanwhile.
 Report Operator::run(const plan::Plan& plan, const std::function<Report(Operation&)>& what) {
+  const plan::Membership& member = plan.membership;
+  if (member.kind == plan::Membership::Kind::joins) {
+    const auto address = settings_.resolve(member.address);
+    const auto joined = address ? watch_.join({member.server, member.address}, *address) : address.error();
+    if (!joined) {
+      log_(true, "event=operation_failed error=" + quoted(joined.error().message));
+      Report report = Operation::planned(plan);
+      report.state = Report::State::stopped;
+      report.error = joined.error().message;
+      return report;
+    }
+  }
   Operation* operation = nullptr;
   {
+    Means with = means();
     const std::lock_guard lock{mutex_};
     if (stopping_) return {};
     busy_ = true;
-    operation_ = std::make_unique<Operation>(settings_.means, log_);
+    operation_ = std::make_unique<Operation>(std::move(with), log_);
     operation = operation_.get();
   }
-  const auto held = aside(plan);
+  auto held = aside(plan);
+  if (member.kind == plan::Membership::Kind::joins) held.push_back(member.server);
+  if (member.kind == plan::Membership::Kind::leaves) watch_.leave(member.server, true);
   const Report report = what(*operation);
+  if (report.state == Report::State::stopped) return report;
+  if (member.kind == plan::Membership::Kind::leaves && report.state != Report::State::done)
+    watch_.leave(member.server, false);
   for (const std::string& server : held) watch_.hold(server, "");
   return report;
 }

@@ -30,26 +30,41 @@ std::string Operator::purged() {
   return {};
 }
 
-SetUpAnswer Operator::fill(const ProvisionRequest& request, bool by_itself) {
+/// A cluster with the servers that there are now, and how they stand.
+plan::ProvisionWish Operator::wish_to_fill() const {
   plan::ProvisionWish wish;
   wish.cluster = settings_.wish;
+  const auto picture = watch_.picture();
+  for (const Known& one : watch_.servers()) {
+    if (picture->primary == one.id) wish.primary = wish.cluster.servers.size();
+    wish.cluster.servers.push_back(one.server);
+    wish.cluster.promote.push_back(one.promote);
+    plan::Standing& standing = wish.standings.emplace_back();
+    if (one.id >= picture->servers.size()) continue;
+    const topology::Server& seen = picture->servers[one.id];
+    standing = {seen.state == topology::State::online, seen.lag};
+  }
+  return wish;
+}
+
+std::string Operator::missing_tools(const plan::Known& target) const {
+  if (!target.observation) return {};
+  const auto tools = find_tools(settings_.means.tools, target.observation->version);
+  return tools ? std::string{} : tools.error().message;
+}
+
+SetUpAnswer Operator::fill(const ProvisionRequest& request, bool by_itself) {
+  plan::ProvisionWish wish = wish_to_fill();
   wish.target = request.target;
   wish.donor = request.donor;
   wish.overwrite = request.overwrite;
   wish.by_dump = request.by_dump;
   wish.unasked = by_itself;
-  const auto picture = watch_.picture();
-  wish.primary = picture->primary;
-  for (const topology::Server& server : picture->servers)
-    wish.standings.push_back({server.state == topology::State::online, server.lag});
-  auto known = look();
+  auto known = look(wish.cluster.servers);
   // Last of all, for what a replica had when it was looked at the primary has now.
   if (wish.primary) known[*wish.primary] = look_at(wish.cluster.servers[*wish.primary]);
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    if (wish.cluster.servers[i].name != wish.target || !known[i].observation) continue;
-    if (auto tools = find_tools(settings_.means.tools, known[i].observation->version); !tools)
-      wish.no_tools = tools.error().message;
-  }
+  for (std::size_t i = 0; i < known.size(); ++i)
+    if (wish.cluster.servers[i].name == wish.target) wish.no_tools = missing_tools(known[i]);
   const plan::Provision planned = plan::plan_provision(wish, known);
   SetUpAnswer answer;
   answer.troubles = planned.troubles;

@@ -49,12 +49,13 @@ void Operator::read_logs(plan::RepairWish& wish, const std::vector<plan::Known>&
 
 SetUpAnswer Operator::mend(const RepairRequest& request) {
   plan::RepairWish wish;
-  wish.cluster = settings_.wish;
+  const plan::ProvisionWish now = wish_to_fill();
+  wish.cluster = now.cluster;
   wish.target = request.target;
   wish.overwrite = request.overwrite;
   wish.keep = request.keep;
-  wish.primary = watch_.picture()->primary;
-  auto known = look();
+  wish.primary = now.primary;
+  auto known = look(wish.cluster.servers);
   // Last of all, for what a replica had when it was looked at the primary has now.
   if (wish.primary) known[*wish.primary] = look_at(wish.cluster.servers[*wish.primary]);
   for (std::size_t i = 0; i < known.size(); ++i)

@@ -145,7 +145,7 @@ base::Status check_tables(VerifyRun& run) {
 
 }  // namespace
 
-Verifier::Verifier(Means means, VerifyRun::Look look, Operation::Log log)
+Verifier::Verifier(std::function<Means()> means, VerifyRun::Look look, Operation::Log log)
     : means_{std::move(means)}, look_{std::move(look)}, log_{std::move(log)} {}
 
 Verifier::~Verifier() { stop(); }
@@ -156,7 +156,7 @@ base::Status Verifier::begin(VerifyRequest request, VerifyDone done) {
   if (busy_) return base::Error{1105, "HY000", "VERIFY is under way: SHOW VERIFY tells how far, STOP VERIFY ends it"};
   if (thread_.joinable()) thread_.join();  // it has nothing left to do
   busy_ = true;
-  run_ = std::make_shared<VerifyRun>(std::move(request), means_, look_);
+  run_ = std::make_shared<VerifyRun>(std::move(request), means_(), look_);
   thread_ = std::thread{[this, done = std::move(done)] { work(done); }};
   return base::Ok{};
 }

@@ -15,7 +15,7 @@ using VerifyDone = std::function<void(const VerifyReport&)>;
 /// a time, on a thread of its own. Owner: the manager; from any thread.
 class Verifier {
  public:
-  Verifier(Means means, VerifyRun::Look look, Operation::Log log);
+  Verifier(std::function<Means()> means, VerifyRun::Look look, Operation::Log log);
   ~Verifier();  // stops
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;
@@ -31,7 +31,7 @@ class Verifier {
  private:
   void work(const VerifyDone& done) noexcept;
   base::Status verify(VerifyRun& run);
-  const Means means_;
+  const std::function<Means()> means_;  // with the servers that there are now
   const VerifyRun::Look look_;
   const Operation::Log log_;
   mutable std::mutex mutex_;  // guards what follows

@@ -93,6 +93,8 @@ class Election {
     std::vector<ServerId> out;
     for (ServerId id = 0; id < count(); ++id) {
       if (!writable(id)) continue;
+      // What an operation is at, a server that is only just filled for one, becomes nothing else meanwhile.
+      if (!sights_[id].held.empty() && memory_.primary != id) continue;
       if (replicates(id, std::nullopt, true) ? ring_head(id) : !replicates(id, std::nullopt, false) || promoted(id))
         out.push_back(id);
     }
@@ -149,6 +151,7 @@ std::optional<ServerId> find_source(const Channel& channel, const Settings& sett
                                     const std::vector<Sight>& sights) {
   std::optional<ServerId> by_name;
   for (std::size_t i = 0; i < sights.size(); ++i) {
+    if (settings.servers[i].removed) continue;
     const auto id = static_cast<ServerId>(i);
     const Observation* seen = sights[i].observation.get();
     // By identity where both sides are known; names and addresses can be written in several ways, and be taken over.

@@ -83,6 +83,12 @@ class Derivation {
     out.address = wanted.address;
     out.weight = wanted.weight;
     out.tags = wanted.tags;
+    out.removed = wanted.removed;
+    out.leaving = sights_[id].leaving;
+    if (wanted.removed) {
+      out.reason = "removed";
+      return out;
+    }
     if (sights_[id].observation) copy_observation(*sights_[id].observation, out);
     out.role = role(id);
     if (out.role == Role::primary && sights_[id].observation) out.executed = sights_[id].observation->written;
@@ -199,6 +205,7 @@ topology::Topology derive(const Settings& settings, const std::vector<Sight>& si
   for (std::size_t id = 0; id < sights.size(); ++id) {
     out.servers.push_back(derivation.server(static_cast<ServerId>(id)));
     if (is_fresh(sights[id], settings, now)) memory.roles[id] = out.servers.back().role;
+    if (settings.servers[id].removed) memory.roles[id] = topology::Role::unknown;
   }
   return out;
 }

@@ -16,6 +16,8 @@ struct Server {
   topology::Address address;
   unsigned weight = 1;
   std::vector<std::string> tags;
+  std::string said{};    // the address as the configuration or a command had it, in its normal form
+  bool removed = false;  // nobody watches it any more; its place is kept, for the others' sake
 };
 
 struct Settings {
@@ -30,7 +32,8 @@ struct Sight {
   std::shared_ptr<const topology::Observation> observation;  // null: never answered
   std::optional<topology::Failure> failure;                  // absent: the last try succeeded
   bool drained = false;
-  std::string held{};  // not empty: an operation keeps it out of reads, and why
+  std::string held{};    // not empty: an operation keeps it out of reads, and why
+  bool leaving = false;  // it will be removed
 };
 
 /// It can't go on: its source's binary logs no longer hold what comes next.

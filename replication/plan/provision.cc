@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "replication/plan/errant.h"
 #include "replication/plan/set_up_checks.h"
 #include "replication/plan/steps.h"
 
@@ -155,7 +156,20 @@ class Checks {
       trouble(two.servers[0].name, "it has no account '" + wish_.cluster.account + "' that replicas could log in with",
               "SET UP REPLICATION makes it");
     twins(target);
+    if (wish_.adding) foreign_source(target);
     own_data(target, primary);
+  }
+
+  /// Nothing must be copied: it has a part of what the primary has, and can have the rest from there.
+  bool needs_no_copy(std::size_t target, std::size_t primary) const {
+    const bool has_data = known_[target].survey->has_data() || !known_[primary].survey->has_data();
+    if (!wish_.adding || wish_.overwrite || !has_data) return false;
+    const Observation& ours = *known_[target].observation;
+    if (ours.version.flavour == Flavour::mysql) return is_copy(wish_.cluster, known_, primary, target);
+    // MariaDB goes on from there, whatever its own binary log holds.
+    const GtidSet& all = *known_[primary].observation->written;
+    return ours.slave_pos != nullptr && !ours.slave_pos->empty() && all.includes(*ours.slave_pos) &&
+           all.includes(*ours.written) && find_errant(ours, *known_[primary].observation).empty();
   }
 
  private:
@@ -174,9 +188,26 @@ class Checks {
     out_.push_back({std::move(server), std::move(what), std::move(remedy)});
   }
 
+  /// It may be another cluster's replica.
+  void foreign_source(std::size_t target) const {
+    if (wish_.overwrite) return;
+    const auto& servers = wish_.cluster.servers;
+    for (const topology::Channel& channel : known_[target].observation->channels) {
+      bool ours = false;
+      for (std::size_t i = 0; i < servers.size(); ++i)
+        ours = ours || (i != target && known_[i].observation &&
+                        comes_from(channel, servers[i].address, *known_[i].observation));
+      if (!ours)
+        trouble(wish_.target,
+                "it replicates from " + channel.source_host + ":" + std::to_string(channel.source_port) +
+                    ", which is none of these servers",
+                "if it shall not: STOP and RESET replication there with ALL");
+    }
+  }
+
   void own_data(std::size_t target, std::size_t primary) const {
     const Survey& survey = *known_[target].survey;
-    if (wish_.overwrite || !survey.has_data()) return;
+    if (wish_.overwrite || !survey.has_data() || needs_no_copy(target, primary)) return;
     const Observation& ours = *known_[target].observation;
     if (wish_.unasked && known_[primary].observation->written->includes(*ours.executed) &&
         known_[primary].observation->written->includes(*ours.written))
@@ -184,7 +215,8 @@ class Checks {
     trouble(wish_.target,
             (wish_.standings[target].online ? "it is a replica in good state, with data: " : "it has data: ") +
                 data_text(survey),
-            "if that may go: PROVISION " + wish_.target + " OVERWRITE");
+            "if that may go: " + std::string{wish_.adding ? "ADD SERVER ... AS " : "PROVISION "} + wish_.target +
+                " OVERWRITE");
   }
 
   const ProvisionWish& wish_;
@@ -194,17 +226,33 @@ class Checks {
 
 class Filling : Steps {
  public:
-  Filling(const ProvisionWish& wish, const std::vector<Known>& known, std::size_t target, std::size_t donor,
-          Provision& out)
+  /// `donor` absent: nothing is copied.
+  Filling(const ProvisionWish& wish, const std::vector<Known>& known, std::size_t target,
+          std::optional<std::size_t> donor, Provision& out)
       : Steps{wish.cluster, known, out.plan, out.troubles},
         wish_{wish},
         known_{known},
         target_{target},
-        donor_{donor},
+        copies_{donor.has_value()},
+        donor_{donor.value_or(*wish.primary)},
         primary_{*wish.primary},
         out_{out} {}
 
   void run() {
+    if (copies_) {
+      fill();
+    } else {
+      prepare();
+      out_.plan.notes.push_back(name(target_) + " has a part of what " + name(primary_) +
+                                " has, by its GTIDs, and gets the rest by replication: nothing is copied");
+    }
+    if (copies_ || !follows_already(target_, primary_)) follow(target_, primary_);
+    catch_up();
+    tell_notes();
+  }
+
+ private:
+  void fill() {
     const std::string no_clone =
         wish_.by_dump ? "asked for"
                       : why_no_clone(known_[donor_], wish_.cluster.servers[donor_].address, known_[target_]);
@@ -219,12 +267,8 @@ class Filling : Steps {
       begin_empty();
       load();
     }
-    follow(target_, primary_);
-    catch_up();
-    tell_notes();
   }
 
- private:
   void check_rights() {
     if (out_.way == Copy::Way::clone) return;  // why_no_clone() has
     if (!wish_.no_tools.empty())
@@ -339,7 +383,9 @@ class Filling : Steps {
 
   const ProvisionWish& wish_;
   const std::vector<Known>& known_;
-  const std::size_t target_, donor_, primary_;
+  const std::size_t target_;
+  const bool copies_;
+  const std::size_t donor_, primary_;
   Provision& out_;
 };
 
@@ -383,16 +429,20 @@ Provision plan_provision(const ProvisionWish& wish, const std::vector<Known>& kn
   const auto target = checks.target();
   if (!target) return out;
   checks.pair(*target, *wish.primary);
-  const auto donor = Donors{wish, known, *target, out.troubles}.run();
-  if (!donor) return out;
-  out.donor = wish.cluster.servers[*donor].name;
-  out.plan.operation = "PROVISION " + wish.target + " FROM " + out.donor + (wish.overwrite ? " OVERWRITE" : "");
-  for (const std::size_t i : std::set<std::size_t>{*target, *donor, *wish.primary}) {
+  std::optional<std::size_t> donor;
+  if (!checks.needs_no_copy(*target, *wish.primary)) {
+    donor = Donors{wish, known, *target, out.troubles}.run();
+    if (!donor) return out;
+    out.donor = wish.cluster.servers[*donor].name;
+  }
+  out.plan.operation = std::string{wish.adding ? "ADD SERVER " : "PROVISION "} + wish.target +
+                       (donor ? " FROM " + out.donor : "") + (wish.overwrite ? " OVERWRITE" : "");
+  for (const std::size_t i : std::set<std::size_t>{*target, donor.value_or(*target), *wish.primary}) {
     const Observation& seen = *known[i].observation;
     out.plan.servers.push_back(
         {wish.cluster.servers[i].name, identity_of(seen.version, seen.uuid, seen.hostname, seen.port)});
   }
-  Filling{wish, known, *target, *donor, out}.run();
+  Filling{wish, known, *target, donor, out}.run();
   if (!out.troubles.empty()) out.plan.steps.clear();
   return out;
 }

@@ -24,6 +24,7 @@ struct ProvisionWish {
   bool by_dump = false;    // also where CLONE would do
   bool unasked = false;    // nobody gave the command: only if the target has nothing of its own
   std::string no_tools;    // why nothing can be dumped or loaded; empty: it can
+  bool adding = false;     // ADD SERVER: a copy of the primary's is left as it is, and follows
 };
 
 struct Provision {

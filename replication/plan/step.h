@@ -49,11 +49,20 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
+/// The server that an operation makes one of the cluster's, or no longer one.
+struct Membership {
+  enum class Kind : std::uint8_t { stays, joins, leaves };
+  Kind kind = Kind::stays;
+  std::string server, address;  // as it was said, in its normal form
+  bool operator==(const Membership&) const = default;
+};
+
 struct Plan {
   std::string operation;  // as it was asked for, e.g. SET UP REPLICATION PRIMARY db1
   std::vector<Step> steps;
   std::vector<Identity> servers;
   std::vector<std::string> notes;  // for the operator: what wye can't make last
+  Membership membership{};         // settled when all steps are done
 };
 
 /// Why there is no plan, and what to do about it.

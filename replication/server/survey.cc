@@ -18,11 +18,15 @@ constexpr std::uint32_t mysql_dynamic_privileges = 80'000;
 constexpr std::uint32_t mysql_global_filters = 80'000;      // performance_schema.replication_applier_global_filters
 constexpr std::uint32_t mariadb_super_is_fenced = 101'100;  // only READ_ONLY ADMIN writes on (tried on 10.11)
 constexpr const char* system_schemas[] = {"mysql", "information_schema", "performance_schema", "sys", "ndbinfo"};
+/// Else MariaDB opens the views of `sys` for their sizes, and 10.11 has crashed there (SIGSEGV in free_tmp_table).
+constexpr const char* users_only =
+    "TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys', 'ndbinfo')";
 constexpr const char* variables =
     "'log_bin', 'log_slave_updates', 'log_replica_updates', 'gtid_mode', 'enforce_gtid_consistency', "
     "'gtid_strict_mode', 'event_scheduler', 'general_log', 'binlog_format', 'binlog_row_image', 'sync_relay_log', "
-    "'gtid_purged', 'replicate_do_db', 'replicate_ignore_db', 'replicate_do_table', 'replicate_ignore_table', "
-    "'replicate_wild_do_table', 'replicate_wild_ignore_table', 'rpl_semi_sync_master_wait_point', "
+    "'gtid_purged', 'replicate_do_db', 'replicate_ignore_db', 'replicate_do_table', "
+    "'replicate_ignore_table', 'replicate_wild_do_table', 'replicate_wild_ignore_table', "
+    "'rpl_semi_sync_master_wait_point', "
     "'rpl_semi_sync_source_wait_point', 'rpl_semi_sync_master_timeout', 'rpl_semi_sync_source_timeout', 'datadir'";
 
 std::string cell(const Table& table, std::size_t row, std::initializer_list<std::string_view> names) {
@@ -229,15 +233,18 @@ void read_data(Asking& asking, Survey& out) {
 void read_copying(Asking& asking, Survey& out) {
   asking.ask("SET SESSION information_schema_stats_expiry = 0", "", true);  // MySQL 8.0: else a day old
   const Table* table = asking.ask(
-      "SELECT TABLE_SCHEMA AS name, SUM(DATA_LENGTH + INDEX_LENGTH) AS n FROM information_schema.TABLES GROUP BY 1",
+      std::string{"SELECT TABLE_SCHEMA AS name, SUM(DATA_LENGTH + INDEX_LENGTH) AS n FROM information_schema.TABLES "
+                  "WHERE "} +
+          users_only + " GROUP BY 1",
       "sizes of tables");
   for (std::size_t row = 0; table != nullptr && row < table->rows.size(); ++row) {
     const std::string sum = cell(*table, row, {"n"});
     if (!is_system_schema(cell(*table, row, {"name"}))) out.bytes += number(sum.substr(0, sum.find('.'))).value_or(0);
   }
   table = asking.ask(
-      "SELECT TABLE_SCHEMA AS name, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME, ' (', ENGINE, ')') AS place FROM "
-      "information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB'",
+      std::string{"SELECT TABLE_SCHEMA AS name, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME, ' (', ENGINE, ')') AS place FROM "
+                  "information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB' AND "} +
+          users_only,
       "engines of tables");
   for (std::size_t row = 0; table != nullptr && row < table->rows.size(); ++row)
     if (!is_system_schema(cell(*table, row, {"name"}))) out.not_innodb.push_back(cell(*table, row, {"place"}));

@@ -61,7 +61,9 @@ struct Server {
 
   Role role = Role::unknown;
   State state = State::offline;
-  std::string reason;  // why it isn't online, in words for the operator; empty when it is
+  std::string reason;    // why it isn't online, in words for the operator; empty when it is
+  bool leaving = false;  // REMOVE SERVER: who can do without his connection to it gives it back
+  bool removed = false;  // only its slot is left
 
   Version version;
   std::uint32_t server_number = 0;  // @@server_id

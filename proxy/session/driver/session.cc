@@ -196,6 +196,7 @@ void Session::on_backend_drained(pool::Backend&) {
 std::string Session::servers_in_words() const {
   std::string words;
   for (const auto& s : context_.topology->servers) {
+    if (s.removed) continue;
     if (!words.empty()) words += "; ";
     words += s.name + ": " + (s.reason.empty() ? topology::name(s.role) : s.reason.c_str());
   }
@@ -264,6 +265,13 @@ void Session::on_topology() {
   if (!std::holds_alternative<Holding>(state_)) return;
   if (context_.topology->primary) return to_primary_ ? run_on_primary(reason_) : route_and_run();
   if (facts_.replica_ok) route_and_run();  // a read that lost its replica: another one may serve it
+}
+
+bool Session::uses(topology::ServerId server) const {
+  const bool busy = state_.index() >= 3 && !std::holds_alternative<Closed>(state_);
+  return (busy && server_ == server) || std::any_of(held_.begin(), held_.end(), [&](const pool::Backend* backend) {
+           return backend->key().server == server;
+         });
 }
 
 Session::Row Session::row() const {

@@ -59,6 +59,8 @@ class Session final : public net::StreamOwner,
     double seconds;
   };
   Row row() const;
+  /// It has a connection there, or waits for one, or for what would be read there.
+  bool uses(topology::ServerId server) const;
   /// Nothing would be lost by closing it now: no statement runs and no transaction is open.
   bool quiet() const {
     return (std::holds_alternative<Idle>(state_) || std::holds_alternative<LoggingIn>(state_)) &&

@@ -22,8 +22,12 @@ constexpr base::milliseconds next_try{10'000};
 /// Nothing of the session lives there that no value stands for.
 bool Session::may_hand_over(const pool::Backend& backend) const {
   const bool primary = is_primary(backend.key().server);
-  if (context_.config.pool.hand_over == "never" || !backend.idle() || !backend.tracks()) return false;
-  if (passed_on_ != nullptr || backend.key().to_replica == primary) return false;
+  if (!backend.idle()) return false;
+  // A replica's that is to be removed nobody else gets: what its session has there it makes anew elsewhere.
+  const bool for_good = !primary && server(backend.key().server).leaving;
+  if (!for_good && (context_.config.pool.hand_over == "never" || !backend.tracks() || passed_on_ != nullptr))
+    return false;
+  if (backend.key().to_replica == primary) return false;
   if (context_.loop.now() < keeps_until_ || broken_transaction_) return false;
   if (primary && prepared_.name_user_variables()) return false;
   if (primary && (savepoint_ || read_only_lingers_ || values_unknown_ || session_.kept() != Keep::none)) return false;

@@ -90,7 +90,7 @@ TEST_CASE("Steps are rows; what was undone is an error") {
   manager::SetUpAnswer answer;
   answer.report.operation = "SET UP REPLICATION PRIMARY db1";
   answer.report.state = Report::State::done;
-  answer.report.steps.push_back({"db2", "keep writes out", "SET x", Mark::done, base::milliseconds{7}, ""});
+  answer.report.steps.push_back({"db2", "keep writes out", "SET x", Mark::done, base::milliseconds{7}, "", {}});
   answer.report.notes = {"db2: a line"};
   std::optional<manager::SetUpRequest> asked;
   Context context = with(answer, asked);

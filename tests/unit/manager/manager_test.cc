@@ -41,7 +41,7 @@ class SilentServer {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;
   }
-  topology::Address address() const { return {"127.0.0.1", port_, ""}; }
+  topology::Address address() const { return {"127.0.0.1", port_, "", ""}; }
 
  private:
   int socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -136,7 +136,7 @@ TEST_CASE("A manager can be stopped twice, started again and destroyed while it 
 }
 
 TEST_CASE("Draining is asked for by number or name") {
-  manager::Manager manager{options_for({{"127.0.0.1", 1, ""}}), {}, {}};
+  manager::Manager manager{options_for({{"127.0.0.1", 1, "", ""}}), {}, {}};
   CHECK(manager.set_drained(topology::ServerId{0}, true));
   CHECK(manager.set_drained("db1", false));
   CHECK_FALSE(manager.set_drained(topology::ServerId{1}, true));
