@@ -296,7 +296,7 @@ def primary_freezes(box):
 
 def own_writes_are_seen(box):
     """30 s: whatever was acknowledged to anybody is seen by every later read, and no session ever goes back, while one replica
-    lags. Writes come in bursts, so that the replicas catch up between them and serve."""
+    lags now and then. Writes come in bursts, so that the replicas catch up between them and serve."""
     acknowledged, violations, reads = {}, [], [0]
 
     def session(number):
@@ -331,6 +331,9 @@ def own_writes_are_seen(box):
         raw.pace(3)  # the length of the test
         lagging = not lagging
         box.servers[1].lag(1 if lagging else 0)
+        if not lagging:  # those that have begun elsewhere may stay there: new ones spread
+            wait_until(lambda: state_of(box, 'db2')['state'] == 'online', 10, lambda: f"{state_of(box, 'db2')}")
+            loops += [Loop(box, session(len(loops) + n)) for n in range(2)]
     for loop in loops:
         loop.stop()
     box.servers[1].lag(0)
