@@ -108,6 +108,7 @@ bool Session::take_command() {
   attempts_ = 0;
   statement_ = nullptr;
   text_execute_ = nullptr;
+  text_statements_.failed();  // the PREPARE before may have had no server's answer
   kill_.reset();
   text_at_ = protocol::header_size + 1;
   facts_ = {};
