@@ -18,6 +18,7 @@ struct Dialect {
   bool ansi_quotes = false;       // sql_mode of the session
   bool no_backslash_escapes = false;
   bool ignore_space = false;
+  bool oracle = false;                     // MariaDB's sql_mode ORACLE: BEGIN begins a block
   bool multi_byte_with_backslash = false;  // client charset gbk, sjis, cp932, big5, gb18030: 0x5c may be a second byte
 };
 

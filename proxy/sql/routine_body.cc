@@ -2,6 +2,7 @@
 
 #include "proxy/sql/ascii.h"
 #include "proxy/sql/builtin_functions.h"
+#include "proxy/sql/lexer.h"
 #include "proxy/sql/routines.h"
 #include "proxy/sql/token_stream.h"
 #include "proxy/sql/variables.h"
@@ -204,6 +205,21 @@ class Body {
 
 bool body_only_reads(std::string_view body, const Dialect& dialect, std::vector<CalledRoutine>& calls) {
   return Body{body, dialect, calls}.run();
+}
+
+bool calls_in_another_schema(std::string_view text, const Dialect& dialect, std::string_view schema) {
+  Lexer lexer{text, dialect};
+  Token before, dot, token = lexer.next();
+  const bool call = token.is(Word::CALL);
+  while (token.kind != TokenKind::end && token.kind != TokenKind::unterminated && token.kind != TokenKind::uncertain) {
+    const Token name = token;
+    token = lexer.next();
+    const bool called = token.is('(') || (call && token.kind == TokenKind::end) || (call && token.is(';'));
+    if (called && name.is_name() && dot.is('.') && before.is_name() && before.text != schema) return true;
+    before = dot;
+    dot = name;
+  }
+  return false;
 }
 
 }  // namespace wye::sql

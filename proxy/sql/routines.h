@@ -25,4 +25,9 @@ struct CalledRoutine {
 /// server, and what can't be placed: false. The user's declaration (READS SQL DATA) says nothing of those.
 bool body_only_reads(std::string_view body, const Dialect& dialect, std::vector<CalledRoutine>& calls);
 
+/// Does the text call a routine of a schema other than `schema`, by its name? Servers go to that schema and come back,
+/// which makes @@collation_database what USE would (tried on MySQL 9.7.4 and MariaDB 10.11.19). REQUIRES: it calls
+/// some.
+bool calls_in_another_schema(std::string_view text, const Dialect& dialect, std::string_view schema);
+
 }  // namespace wye::sql

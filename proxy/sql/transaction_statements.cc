@@ -6,7 +6,8 @@ namespace wye::sql {
 void Statement::begin() {
   tokens_.advance();
   accept(Word::WORK);
-  if (tokens_.at_statement_end()) return become(Kind::begin, Why::transaction_control);
+  const bool block = dialect_.mariadb && dialect_.oracle;
+  if (!block && tokens_.at_statement_end()) return become(Kind::begin, Why::transaction_control);
   scanner_.scan_text();
   unknown();
 }

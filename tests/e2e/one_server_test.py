@@ -3,6 +3,7 @@
 # flavours: mysql mariadb
 """Short sessions, direct and through wye with two replicas: what the oracle has found, each as short as it could be made
 (one_server.txt). Those for `global` wait for nothing between a write and a read: wye itself must."""
+import ast
 import os
 import re
 import sys
@@ -24,8 +25,9 @@ def operation(line):
     if not line.startswith('!'):
         return Op('query', line, reads=True)
     do, _, text = line[1:].partition(' ')
+    text, _, values = text.partition('<- ') if do == 'execute' else (text, '', '')
     named = NAMED.fullmatch(text)
-    return Op(do, *((named[2], named[1]) if named else (text,)), reads=True)
+    return Op(do, *((named[2].strip(), named[1]) if named else (text,)), args=ast.literal_eval(values or '[]'), reads=True)
 
 
 def sessions(flavour):

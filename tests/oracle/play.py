@@ -145,7 +145,10 @@ class Player:
         return self.wire.simple(wire.EXECUTE, payload, cursor='cursor' in op.text)
 
     def fetch(self, op):
-        return self.wire.fetch(self._statements.get(op.name, (UNKNOWN, 0))[0], int(op.text))
+        number = self._statements.get(op.name, (UNKNOWN, 0))[0]
+        if number == UNKNOWN and self._script.flavour == 'mysql':
+            return wire.NOTHING  # as EXECUTE's
+        return self.wire.fetch(number, int(op.text))
 
     def long_data(self, op):
         number, count = self._statements.get(op.name, (UNKNOWN, 0))

@@ -241,6 +241,7 @@ class Session final : public net::StreamOwner,
   void know_routines(sql::Facts& facts, std::string_view text, const ReadAs& as, std::string_view schema) const;
   void know_routines();
   void note_routine(pool::Backend& backend) const;
+  void note_other_schema();
   // session_digest.cc
   sql::Facts classified(std::string_view text, ReadAs& as) const;
   void correct(sql::Facts& facts, std::uint64_t digest) const;
@@ -272,9 +273,12 @@ class Session final : public net::StreamOwner,
   void send_found_rows(pool::Backend& backend);
   // session_conditions.cc
   void remember_maker();
+  bool needs_conditions_there() const;
+  bool must_recall_conditions() const;
   bool must_run_maker(const pool::Backend& backend) const;
   bool prepare_maker(pool::Backend& backend);
   void run_maker(pool::Backend& backend);
+  void drop_stale_conditions(pool::Backend& backend);
   void send_conditions(pool::Backend& backend);
   static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
   bool answer_stored_conditions();
@@ -395,6 +399,7 @@ class Session final : public net::StreamOwner,
   bool asked_primary_ = false;               // what there is to see
   metrics::WaitOutcome wait_outcome_ = metrics::WaitOutcome::covered;
   unsigned ahead_left_ = 0;  // answers of the session's state still to come
+  bool settings_went_ahead_ = false;
   bool ahead_failed_ = false, preparing_ = false;
   bool unreported_ = false;  // it may have committed what its answer does not name
   bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;

@@ -366,6 +366,7 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
   auto* backend = held(server_);
   auto* statement = std::exchange(preparing_for_, nullptr);
   if (!std::holds_alternative<Preparing>(state_) || backend == nullptr || statement == nullptr) return;
+  if (tracker.failed()) backend->state().conditions = true;
   if (statement != statement_ && tracker.failed()) {
     maker_.reset();
     return run_on(*backend);

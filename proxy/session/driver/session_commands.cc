@@ -7,6 +7,7 @@
 #include "proxy/session/driver/session.h"
 #include "proxy/sql/connection_id.h"
 #include "proxy/sql/previous.h"
+#include "proxy/sql/tables.h"
 
 // The client's commands: cut from the stream, told apart, classified.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
@@ -268,8 +269,12 @@ bool Session::replace_text(std::string_view text) {
 /// CONNECTION_ID() is the client's number, but where it is compared with the servers' own lists of connections, and in
 /// what is stored to be run later.
 void Session::put_own_connection_id() {
-  if (!facts_.has(sql::fx_connection_id) || facts_.has(sql::fx_system_schema) || is_system_schema(session_.schema))
-    return;
+  if (!facts_.has(sql::fx_connection_id) || facts_.has(sql::fx_system_schema)) return;
+  if (is_system_schema(session_.schema)) {
+    const auto tables = sql::tables_of(command_text(), dialect());
+    const auto of_schema = [](const sql::TableName& table) { return table.schema.empty(); };
+    if (std::any_of(tables.begin(), tables.end(), of_schema)) return;
+  }
   if (facts_.why == sql::Why::ddl) return;
   if (const auto changed = sql::with_connection_id(command_text(), dialect(), id_)) replace_text(*changed);
 }
@@ -350,6 +355,7 @@ void Session::forget_state() {
     }
   }
   session_.reset(true);
+  maker_.reset();
   pending_trackers_.clear();
   // MySQL goes back to the server's default charset; MariaDB to the login's.
   if (context_.topology->flavour == topology::Flavour::mysql) session_.collation = 0;

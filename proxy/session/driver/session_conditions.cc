@@ -35,15 +35,26 @@ void Session::remember_maker() {
   maker_ = Maker{server_, execute ? statement_->id : 0, command_};
 }
 
-bool Session::must_run_maker(const pool::Backend& backend) const {
+/// The command needs the conditions of the statement before on its own connection: it tells them in a way that wye
+/// can't, or adds to them.
+bool Session::needs_conditions_there() const {
   const bool not_stored = sql::same(facts_.verb, "get") || facts_.several || statement_ != nullptr;
   // Whether a routine clears them, MariaDB decides by the tables in it; MySQL adds to them what a command says.
   const bool command = command_[4] == com_init_db || command_[4] == com_field_list;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  const bool routine = facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function);
-  const bool unseen = mariadb ? routine : command;
-  return ((reads_conditions_ && not_stored) || unseen) && maker_ && maker_->server != backend.key().server &&
-         previous_.has_conditions(maker_->server);
+  const bool function = facts_.has(sql::fx_stored_function) && !facts_.has(sql::fx_mentions_table);
+  const bool routine =
+      facts_.kind == sql::Kind::call || function || (command_[4] == com_query && sql::same(facts_.verb, "execute"));
+  return (reads_conditions_ && not_stored) || (mariadb ? routine : command);
+}
+
+/// They are on another server, and only reading them back brings them along.
+bool Session::must_recall_conditions() const { return needs_conditions_there() && !maker_; }
+
+bool Session::must_run_maker(const pool::Backend& backend) const {
+  if (!maker_ || !needs_conditions_there() || previous_.conditions_at(backend.key().server)) return false;
+  const auto& stored = previous_.stored_conditions();
+  return previous_.has_conditions(maker_->server) || (stored && !stored->rows.empty());
 }
 
 /// True: its PREPARE is on its way; run_on() goes on behind it.
@@ -68,25 +79,40 @@ void Session::run_maker(pool::Backend& backend) {
   maker_.reset();
 }
 
+/// What may leave the conditions of the statement before, or adds to them, must not leave those of an older one. Ahead
+/// of all else: it counts rows.
+void Session::drop_stale_conditions(pool::Backend& backend) {
+  auto& there = backend.state();
+  const auto id = backend.key().server;
+  if (!there.conditions || reads_conditions_ || previous_.conditions_at(id) || !needs_conditions_there()) return;
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, PreviousValues::clear));
+  there.conditions = false;
+  previous_.count_lost(id);
+}
+
 /// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
 void Session::send_conditions(pool::Backend& backend) {
   if (must_run_maker(backend)) return run_maker(backend);
-  // MariaDB: whether it leaves them is decided by what its functions do.
-  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  const bool may_leave = mariadb && facts_.has(sql::fx_stored_function) && !facts_.has(sql::fx_mentions_table);
-  if (!reads_conditions_ && !may_leave) return;
+  const bool there_only = needs_conditions_there();
+  if (!reads_conditions_ && !there_only) return;
   auto& there = backend.state();
   const auto id = backend.key().server;
-  const std::string own = previous_.own_error_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
+  const bool makes = previous_.has_own_error() || there_only;
+  const std::string made =
+      makes && !previous_.conditions_at(id)
+          ? previous_.conditions_sql((session_.status() & protocol::status::no_backslash_escapes) != 0)
+          : std::string{};
   // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
-  if (own.empty() && !reads_conditions_) return;
+  if (made.empty() && !reads_conditions_) return;
   const bool stale = there.conditions || ahead_left_ > 0;
   const bool counts = sql::same(facts_.verb, "get") && previous_.counted_elsewhere(id);
-  if (own.empty() && (previous_.conditions_at(id) || (!stale && !counts))) return;
-  const std::string_view sql = own.empty() ? PreviousValues::clear : std::string_view{own};
+  if (made.empty() && (previous_.conditions_at(id) || (!stale && !counts))) return;
+  const std::string_view sql = made.empty() ? previous_.clear_sql(id) : std::string_view{made};
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
-  there.conditions = !own.empty();
-  if (there.conditions && !reads_conditions_) previous_.conditions_made(id);
+  there.conditions = !made.empty();
+  if (!there.conditions || (reads_conditions_ && previous_.has_own_error())) return;
+  previous_.conditions_made(id);
+  previous_.count_lost(id);
 }
 
 /// What a routine counts is the client's, and if it counts nothing, what was before it.
@@ -96,6 +122,8 @@ bool Session::may_keep_found_rows() const {
 
 void Session::send_found_rows(pool::Backend& backend) {
   const auto server = backend.key().server;
+  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  if (mariadb && previous_.has_conditions(server)) return;  // it would take them away
   const std::string sql = may_keep_found_rows() ? previous_.found_rows_sql(server) : std::string{};
   if (sql.empty()) return;
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
@@ -167,6 +195,7 @@ bool Session::answer_stored_conditions() {
   }
   put(payload);
   client_->write(out);
+  previous_.showed_here();
   return true;
 }
 

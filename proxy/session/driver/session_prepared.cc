@@ -153,6 +153,7 @@ void Session::close_statement() {
   const auto* statement = in.ok() ? prepared_.find(id) : nullptr;
   if (statement == nullptr) return;
   for (auto* backend : held_) close_there(*backend, statement->key);
+  if (maker_ && maker_->statement == id) maker_.reset();  // can't run again
   prepared_.remove(id);
 }
 

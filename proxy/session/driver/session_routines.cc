@@ -1,5 +1,9 @@
+#include <algorithm>
+#include <iterator>
+
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
+#include "proxy/sql/routines.h"
 
 // Stored functions and procedures that only read: they run on replicas like other reads (routing.md 1).
 namespace wye::session {
@@ -19,7 +23,7 @@ void Session::know_routines() {
   // Whether a routine takes away the conditions of the statement before, MariaDB decides by the tables in it: they must
   // be where it runs.
   if (context_.topology->flavour == topology::Flavour::mariadb) {
-    bool conditions = previous_.stored_conditions() || !previous_.own_error_sql(false).empty();
+    bool conditions = previous_.stored_conditions() || !previous_.conditions_sql(false).empty();
     for (const auto* backend : held_) conditions = conditions || previous_.has_conditions(backend->key().server);
     if (conditions) return;
   }
@@ -37,6 +41,20 @@ void Session::note_routine(pool::Backend& backend) const {
   const bool runs =
       facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function) || facts_.has(sql::fx_sequence);
   if (runs && command_[4] != com_stmt_prepare) backend.state().routine = true;
+}
+
+/// A routine of another schema has run, and the session came back to its own.
+void Session::note_other_schema() {
+  const bool ran = command_[4] == com_query || command_[4] == com_stmt_execute;
+  const bool routine = facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function);
+  if (!ran || !routine || !session_.would_notice_other_schema()) return;
+  static constexpr std::uint16_t before_it_ran[] = {1305, 1318, 1370};
+  const auto* const end = std::end(before_it_ran);
+  if (ran_.failed && std::find(std::begin(before_it_ran), end, ran_.error) != end) return;
+  const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
+  if (!sql::calls_in_another_schema(text, dialect(), session_.schema)) return;
+  session_.came_back_to_schema();
+  if (auto* backend = held(server_); backend != nullptr) session_.used(backend->state(), session_.schema);
 }
 
 }  // namespace wye::session

@@ -4,6 +4,7 @@
 #include "proxy/protocol/wire.h"
 #include "proxy/session/driver/commands.h"
 #include "proxy/session/driver/session.h"
+#include "proxy/sql/ascii.h"
 #include "proxy/sql/previous.h"
 
 // One statement's way: route, connection, session state ahead, statement, and what happens when a server is lost.
@@ -156,6 +157,7 @@ void Session::send_state(pool::Backend& backend, const std::string& schema, cons
                           : session_.differs(there) ? session_.difference(there, defaults_.values())
                                                     : std::string{};
   if (!sql.empty()) {
+    settings_went_ahead_ = true;
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
   }
@@ -179,9 +181,10 @@ void Session::run_on(pool::Backend& backend) {
   send_state(backend, session_.schema);
   if (prepare_maker(backend)) return;
   send_text_statement(backend);
+  if (begins_on_primary()) send_begin(backend);  // first: it takes conditions away
+  drop_stale_conditions(backend);
   send_found_rows(backend);
   send_conditions(backend);
-  if (begins_on_primary()) send_begin(backend);
   send_own_trackers(backend);
   answer_ = Answer(encoding(backend));
   // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped
@@ -224,6 +227,7 @@ void Session::send_statement(pool::Backend& backend) {
 
 void Session::run_again(routing::Reason reason, metrics::Retry kind) {
   if (rule_.over) return timed_out();
+  if (auto* backend = held(server_); backend != nullptr) backend->state().conditions = true;  // what failed there
   context_.metrics.retries[kind].add();
   leave_server();
   log::info("statement_runs_again", {{"session", id_}, {"server", server(server_).name}, {"why", metrics::name(kind)}});
@@ -248,6 +252,8 @@ void Session::finish(bool failed) {
     context_.metrics.statement_seconds.at(kind, metrics::Phase::total).observe(now - started_);
     count_digest(failed, kind == metrics::RouteKind::replica, now);
     note_previous(failed);
+    note_other_schema();
+    settings_went_ahead_ = false;
     if (!std::holds_alternative<Settling>(state_)) note_seen(now);
     if (kind == metrics::RouteKind::replica) last_read_ = server_;
     if (statement_ != nullptr) statement_->last = server_;
@@ -271,12 +277,16 @@ void Session::finish(bool failed) {
 /// What the statement has left on its connection.
 void Session::note_previous(bool failed) {
   const std::uint8_t command = command_[4];
-  const bool statement = command == com_query || command == com_stmt_execute || command == com_stmt_bulk_execute ||
-                         (failed && (command == com_stmt_prepare || command == com_stmt_fetch));
+  const bool statement =
+      command == com_query || command == com_stmt_execute || command == com_stmt_bulk_execute ||
+      (failed && (command == com_stmt_prepare || command == com_stmt_fetch || command == com_set_option));
   if (own_error_) return;
   if (command == com_stmt_prepare && !failed) {
     const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
-    if (mysql || facts_.has(sql::fx_mentions_table)) previous_.prepared(server_, ran_.warnings);
+    const bool shows = statement_ != nullptr && sql::same(facts_.verb, "show") &&
+                       !facts_.has(sql::fx_previous_result) &&
+                       !sql::shows_without_table(statement_->text, statement_->read_as.dialect);
+    if (mysql || shows || facts_.has(sql::fx_mentions_table)) previous_.prepared(server_, ran_.warnings);
     return;
   }
   ran_.server = server_;
@@ -290,8 +300,11 @@ void Session::note_previous(bool failed) {
   sql::Dialect words;  // enough to tell INSERT ... SELECT from INSERT ... VALUES
   words.mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
-  if (previous_.ran(ran_, facts_, text, words)) remember_maker();
+  const bool left_older = !previous_.ran(ran_, facts_, text, words);
+  if (!left_older) remember_maker();
   if (auto* backend = held(server_); backend != nullptr) {
+    if (left_older && words.mariadb && settings_went_ahead_)
+      backend->state().conditions = true;  // a SET may have warned
     if (backend->settings_are_due()) previous_.count_lost(server_);
     // On MariaDB many a statement without a table leaves an older error there: it counts until it is cleared.
     auto& conditions = backend->state().conditions;

@@ -57,9 +57,18 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, 
       return !facts.has(sql::fx_mentions_table);
     default:
       if (sql::same(facts.verb, "do")) return !facts.has(sql::fx_mentions_table);
-      return sql::same(facts.verb, "unlock") ||
+      return sql::same(facts.verb, "unlock") || sql::same(facts.verb, "kill") || sql::same(facts.verb, "xa") ||
              (facts.why == sql::Why::text_prepare && !sql::same(facts.verb, "execute"));  // PREPARE, DROP PREPARE
   }
+}
+
+/// What it did with those of the statement before, on its connection, only MariaDB knows: a routine leaves them if
+/// nothing in it has used a table or warned.
+bool may_leave_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, std::string_view text,
+                          const sql::Dialect& dialect) {
+  const bool shows = sql::same(facts.verb, "show") && !sql::shows_without_table(text, dialect);
+  const bool with_table = shows || (facts.has(sql::fx_mentions_table) && facts.kind != sql::Kind::call);
+  return dialect.mariadb && !with_table && !ran.failed && ran.warnings == 0 && !facts.several;
 }
 
 /// MariaDB counts the rows of a SELECT also when it fails on its way, not before (tried on 10.11.19).
@@ -71,7 +80,8 @@ bool failed_while_it_ran(const PreviousValues::Ran& ran, const sql::Dialect& dia
 /// What it names is not there, or not allowed.
 bool failed_before_it_ran(const PreviousValues::Ran& ran, const sql::Facts& facts) {
   if (ran.error == 1318 && facts.kind != sql::Kind::call) return false;  // of a function: its SELECT has begun
-  static constexpr std::uint16_t codes[] = {1046, 1054, 1064, 1142, 1146, 1305, 1318, 1370, 1414, 1630};
+  static constexpr std::uint16_t codes[] = {1044, 1046, 1049, 1054, 1064, 1109, 1142,
+                                            1146, 1305, 1318, 1370, 1414, 1630};
   return std::find(std::begin(codes), std::end(codes), ran.error) != std::end(codes);
 }
 
@@ -91,6 +101,15 @@ std::string padded(const std::string& number) {
   if (number.size() < digits) text.append(digits - number.size(), '0');
   text.append(number, minus ? 1 : 0);
   return text += '\'';
+}
+
+std::string signal(const base::Error& error, bool no_backslash_escapes) {
+  constexpr std::size_t longest = 128;  // of a MESSAGE_TEXT
+  // What clients have sent may stand in it, and reads differently in some of their character sets.
+  const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '\\'; };
+  if (error.message.size() > longest || !std::all_of(error.message.begin(), error.message.end(), plain)) return {};
+  return "SIGNAL SQLSTATE '" + std::string(error.state) + "' SET MYSQL_ERRNO=" + std::to_string(error.code) +
+         ",MESSAGE_TEXT=" + quoted(error.message, no_backslash_escapes);
 }
 
 constexpr std::string_view ten_rows =
@@ -126,6 +145,10 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
   row_count_at_ = ran.server;
   if (may_set_insert_id(ran, facts)) insert_id_.reset();
   if (reads_previous && sql::same(facts.verb, "show")) return false;
+  if (has_conditions(ran.server) && may_leave_conditions(ran, facts, text, dialect)) {
+    last_warnings_ = 0;
+    return false;
+  }
   if (dialect.mariadb && leaves_conditions(ran, facts, text, dialect)) return false;
   conditions_at_ = ran.server;
   conditions_count_ = last_warnings_;
@@ -167,15 +190,17 @@ void PreviousValues::failed_here(const base::Error& error) {
   own_error_ = error;
 }
 
-std::string PreviousValues::own_error_sql(bool no_backslash_escapes) const {
-  constexpr std::size_t longest = 128;  // of a MESSAGE_TEXT
-  if (!own_error_ || own_error_->message.size() > longest) return {};
-  // What clients have sent may stand in it, and reads differently in some of their character sets.
-  const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '\\'; };
-  if (!std::all_of(own_error_->message.begin(), own_error_->message.end(), plain)) return {};
-  return "SIGNAL SQLSTATE '" + std::string(own_error_->state) +
-         "' SET MYSQL_ERRNO=" + std::to_string(own_error_->code) +
-         ",MESSAGE_TEXT=" + quoted(own_error_->message, no_backslash_escapes);
+std::string PreviousValues::conditions_sql(bool no_backslash_escapes) const {
+  if (own_error_) return signal(*own_error_, no_backslash_escapes);
+  if (!stored_ || stored_->rows.size() != 1) return {};
+  protocol::Reader row{stored_->rows.front()};  // a text row: level, code, message
+  const auto level = row.lenenc_string(), code = row.lenenc_string(), message = row.lenenc_string();
+  unsigned number = 0;
+  const char* const end = code.data() + code.size();
+  if (!row.ok() || level == "Note" || std::from_chars(code.data(), end, number).ptr != end || number > UINT16_MAX)
+    return {};  // SIGNAL makes no notes
+  return signal({static_cast<std::uint16_t>(number), level == "Error" ? "HY000" : "01000", std::string{message}},
+                no_backslash_escapes);
 }
 
 std::string PreviousValues::found_rows_sql(ServerId server) const {
@@ -228,6 +253,7 @@ bool PreviousValues::numbers_answered(ServerId server, bool primary, const Rows&
 void PreviousValues::conditions_answered(ServerId server, Conditions told) {
   if (conditions_at_ != server) return;
   errors_count_ = static_cast<unsigned>(std::count(told.is_error.begin(), told.is_error.end(), true));
+  if (told.rows.empty()) conditions_count_ = 0;  // a routine has taken them away, after all
   stored_ = std::move(told);
   conditions_at_.reset();
 }
@@ -263,8 +289,7 @@ std::optional<std::string> PreviousValues::substituted(std::string_view text, co
   const std::string fresh = "0";
   if ((use & sql::previous_found_rows) != 0 && !found_rows_at_)
     add("found_rows", false, found_rows_.empty() ? fresh : found_rows_);
-  if ((use & sql::previous_row_count) != 0 && !row_count_.empty() && row_count_at_ != server)
-    add("row_count", false, row_count_);
+  if ((use & sql::previous_row_count) != 0 && row_count_at_ != server) add("row_count", false, row_count_);
   if ((use & sql::previous_conditions) != 0 && !conditions_at_) {
     add("warning_count", true, std::to_string(conditions_count_));
     add("error_count", true, std::to_string(errors_count_));

@@ -37,7 +37,7 @@ class PreviousValues {
     std::uint16_t error = 0;  // the code of the error
     unsigned results = 0;     // before it
   };
-  /// True: the conditions are this statement's now; false: it has left those of an earlier one.
+  /// True: the conditions are this statement's now; false: it has left those of an earlier one, or may have.
   bool ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);
 
   /// Must the session's connection to `server` be asked before it serves another session?
@@ -58,6 +58,10 @@ class PreviousValues {
   static constexpr std::string_view conditions = "SHOW WARNINGS";
   /// Takes the conditions away, also on MariaDB, where statements without a table leave them.
   static constexpr std::string_view clear = "SELECT 1 FROM (SELECT 1) d";
+  /// The same, ahead of a statement that may ask for the count: after DO it is 0, after SELECT -1.
+  std::string_view clear_sql(ServerId server) const {
+    return row_count_at_ == server && row_count_ == "0" ? "DO (SELECT 1 FROM (SELECT 1) d)" : clear;
+  }
   bool has_conditions(ServerId server) const { return conditions_at_ == server && conditions_count_ > 0; }
   /// False: not what was asked for; nothing is known better than before.
   bool numbers_answered(ServerId server, bool primary, const Rows& rows);
@@ -82,8 +86,15 @@ class PreviousValues {
     row_count_.assign(1, '0');
     row_count_at_.reset();
   }
-  /// SQL that makes a connection's conditions those of this session: SIGNAL, which fails with that error. Empty: none.
-  std::string own_error_sql(bool no_backslash_escapes) const;
+  /// wye has answered with rows that it had kept.
+  void showed_here() {
+    row_count_ = "-1";
+    row_count_at_.reset();
+  }
+  /// SQL that makes a connection's conditions those of this session, if it is one that was read back or an error of
+  /// wye's own: SIGNAL. Empty: none, or it can't. SQLSTATE is lost for those read back: SHOW WARNINGS does not tell it.
+  std::string conditions_sql(bool no_backslash_escapes) const;
+  bool has_own_error() const { return own_error_.has_value(); }
   bool conditions_at(ServerId server) const { return conditions_at_ == server; }
   /// wye has set something on this connection meanwhile: it does not know the count any more.
   void count_lost(ServerId server) {
@@ -95,9 +106,10 @@ class PreviousValues {
     found_rows_at_ = server;
     count_lost(server);
   }
-  /// The statement that left them has run again on another server.
+  /// The statement that left them has run again on another server, or conditions_sql() has.
   void conditions_made(ServerId server) {
     conditions_at_ = server;
+    stored_.reset();
     own_error_.reset();
   }
   /// The previous statement's ROW_COUNT is -1, that of the connection to `server` may be another one.
@@ -127,7 +139,7 @@ class PreviousValues {
   std::optional<ServerId> last_;               // where the previous statement ran
   std::optional<ServerId> found_rows_at_;      // absent: found_rows_
   std::string found_rows_;                     // empty: nothing has set it
-  std::string row_count_;                      // the answer said it
+  std::string row_count_{"0"};                 // a new session's; then the answer said it
   std::optional<ServerId> row_count_at_;       // who says it, too
   std::optional<std::string> insert_id_{"0"};  // absent: on the connection to the primary
   std::optional<ServerId> conditions_at_;      // absent: stored_

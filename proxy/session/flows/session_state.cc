@@ -500,6 +500,7 @@ void SessionState::fill(sql::Dialect& dialect, const topology::Defaults* default
   const auto read_mode = [&dialect](std::string_view mode) {
     dialect.ansi_quotes = mode.find("ANSI_QUOTES") != std::string_view::npos;
     dialect.ignore_space = mode.find("IGNORE_SPACE") != std::string_view::npos;
+    dialect.oracle = mode.find("ORACLE") != std::string_view::npos;
     dialect.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
   };
   if (const auto mode = variables_.find("sql_mode"); mode != variables_.end()) {

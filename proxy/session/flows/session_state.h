@@ -156,6 +156,14 @@ class SessionState {
   bool has_used(const ConnectionState& connection) const {
     return connection.schema_use != 0 && connection.schema_use >> 32 == schema_use_ >> 32;
   }
+  /// The server has gone to another schema and come back: @@collation_database is the schema's again.
+  bool would_notice_other_schema() const {
+    return !schema.empty() && (schema_forgotten_ || variables_.contains("collation_database"));
+  }
+  void came_back_to_schema() {
+    set_schema(schema);
+    look_again();
+  }
   bool schema_forgotten() const { return schema_forgotten_ && !schema.empty(); }
   Keep kept() const { return pin_ != Pin::none || next_unknown_ ? Keep::pinned : keep_; }
   std::uint16_t status() const { return status_; }

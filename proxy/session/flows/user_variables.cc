@@ -176,7 +176,9 @@ std::string user_variable_literal(std::uint8_t type, bool is_unsigned, std::stri
 
 bool UserVariables::named(std::string_view text, const sql::Dialect& dialect, const sql::Facts& facts) {
   sql::Lexer lexer{text, dialect};
-  bool reads = facts.kind == sql::Kind::read && !facts.several && !facts.has(sql::fx_stored_function);
+  // GET DIAGNOSTICS reads no table, and sets them.
+  const bool sets = facts.several || facts.has(sql::fx_stored_function) || sql::same(facts.verb, "get");
+  bool reads = facts.kind == sql::Kind::read && !sets;
   std::vector<std::string> names;
   while (true) {
     const sql::Token token = lexer.next();

@@ -5,7 +5,7 @@ SEEN = ('sql_mode', 'time_zone', 'character_set_client', 'character_set_connecti
     'group_concat_max_len', 'sql_select_limit', 'div_precision_increment',
         'lc_time_names', 'autocommit', 'sql_auto_is_null', 'default_week_format', 'max_sort_length', 'sql_safe_updates', 'unique_checks',
         'foreign_key_checks', 'big_tables', 'sql_notes', 'max_error_count',
-        'wait_timeout', 'collation_database', 'character_set_database', 'auto_increment_increment', 'net_write_timeout', 'optimizer_switch',
+        'wait_timeout', 'auto_increment_increment', 'net_write_timeout', 'optimizer_switch',
         'sql_warnings', 'lc_messages')
 
 
@@ -108,7 +108,7 @@ def charset(s):
                   "SET character_set_results = 'latin1'", 'SET character_set_results = NULL', "SET character_set_client = 'latin1'",
                   "SET collation_connection = 'latin1_bin'", "SET character_set_connection = 'latin2'",
                   "SET collation_connection = 'utf8mb4_general_ci'",
-                  "SET NAMES utf8mb3", "SET CHARSET utf8mb4", "SET collation_database = 'latin1_swedish_ci'", "SET NAMES ucs2",
+                  "SET NAMES utf8mb3", "SET CHARSET utf8mb4", "SET NAMES ucs2",
                   "SET collation_connection = 33", "SET collation_server = 'latin1_bin'"), '4.charset')
     for _ in range(s.number(1, 3)):
         s.query(s.one(f"SELECT 'é', CHARSET('x'), COLLATION('x') FROM {items} LIMIT 1", f"SELECT name = 'ITEM 1' FROM {items} WHERE id = 1",
@@ -116,7 +116,6 @@ def charset(s):
             f'SELECT @@character_set_client, @@character_set_connection, @@collation_connection, @@character_set_results FROM {items} LIMIT 1',
                       f"SELECT b, HEX(b) FROM {s.second}.pairs ORDER BY a", "SELECT 'é' AS 'ü'",
                       f"INSERT INTO {s.second}.pairs VALUES ({s.number(4, 99)}, 'ñ')",
-                      f'SELECT @@collation_database, @@collation_server FROM {items} LIMIT 1',
                       f'SELECT * FROM {items} WHERE name > \'item 5\' ORDER BY name', "SHOW VARIABLES LIKE 'c%\\_connection'"),
                 '4.charset', reads=True)
 

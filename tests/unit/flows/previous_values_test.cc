@@ -170,6 +170,46 @@ TEST_CASE("conditions are told from what was stored once the connection is anoth
   CHECK_FALSE(s.values.stored_conditions());
 }
 
+TEST_CASE("one condition that was read back can be made on another connection") {
+  const auto row = [](std::string_view level, std::string_view code, std::string_view message) {
+    protocol::Bytes payload;
+    for (const auto text : {level, code, message}) protocol::put_lenenc_string(payload, text);
+    return payload;
+  };
+  const auto sql_of = [](std::vector<protocol::Bytes> rows) {
+    Session s;
+    const std::vector<bool> errors(rows.size(), false);
+    s.runs("INSERT IGNORE INTO t VALUES ('x')", primary, {0, false, false, false, 1, 0, 1});
+    s.values.conditions_answered(primary, {{1}, {{1}}, std::move(rows), errors});
+    return s.values.conditions_sql(false);
+  };
+  CHECK(sql_of({row("Error", "1146", "Table 't' doesn't exist")}) ==
+        "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO=1146,MESSAGE_TEXT='Table ''t'' doesn''t exist'");
+  CHECK(sql_of({row("Warning", "1265", "Data truncated")}) ==
+        "SIGNAL SQLSTATE '01000' SET MYSQL_ERRNO=1265,MESSAGE_TEXT='Data truncated'");
+  CHECK(sql_of({row("Note", "1051", "Unknown table")}).empty());  // SIGNAL makes none
+  CHECK(sql_of({row("Warning", "1265", "a"), row("Warning", "1265", "b")}).empty());
+  CHECK(sql_of({row("Warning", "1265",
+                    "Stra\xc3\x9f"
+                    "e")})
+            .empty());
+  CHECK(sql_of({row("Warning", "70000", "a")}).empty());
+  CHECK(sql_of({{0xfe}}).empty());
+}
+
+TEST_CASE("MariaDB: what a routine did with the conditions is asked") {
+  Session s;
+  s.dialect.mariadb = true;
+  s.runs("SELECT nope", primary, {0, false, true, false, 0, 0, 0});
+  s.runs("CALL p(1)", primary);
+  CHECK(s.values.has_conditions(primary));  // perhaps
+  s.values.conditions_answered(primary, {{1}, {{1}}, {}, {}});
+  CHECK(s.text("SELECT @@warning_count", replica) == "SELECT NULLIF(0|0,-1) AS `@@warning_count`");
+  s.runs("SELECT nope", primary, {0, false, true, false, 0, 0, 0});
+  s.runs("CALL p(1)", replica);  // where they are not: it has taken none along
+  CHECK_FALSE(s.values.has_conditions(primary));
+}
+
 TEST_CASE("MariaDB keeps the conditions over statements without tables") {
   Session s;
   s.dialect.mariadb = true;

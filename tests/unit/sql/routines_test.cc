@@ -73,3 +73,12 @@ TEST_CASE("every prefix of every body is read without a crash") {
     }
   }
 }
+
+TEST_CASE("a routine of another schema is called by its name") {
+  const Dialect dialect;
+  for (const char* text : {"SELECT b.f(1)", "SELECT 1, `b` . `f` (1)", "CALL b.p(2)", "CALL b.p", "CALL b.p;"})
+    CHECK(calls_in_another_schema(text, dialect, "a"));
+  for (const char* text : {"SELECT a.f(1)", "SELECT f(1)", "CALL p(2)", "CALL a.p", "SELECT f(t.x), b.x",
+                           "SELECT 'b.f('", "", "CALL p(b.x)"})
+    CHECK_FALSE(calls_in_another_schema(text, dialect, "a"));
+}
