@@ -18,6 +18,7 @@
 #include "proxy/protocol/result_set.h"
 #include "proxy/routing/rules.h"
 #include "replication/manager/operator.h"
+#include "replication/manager/reader.h"
 #include "replication/manager/verifier.h"
 #include "replication/topology/topology.h"
 
@@ -60,7 +61,9 @@ struct Context {
   std::function<std::vector<plan::Trouble>()> problems;
   /// Compares replicas with the primary; likewise. It ends early when nobody waits for it any more.
   std::function<base::Status(manager::VerifyRequest request, std::function<void(manager::VerifyReport)> done)> verify;
-  std::function<manager::VerifyReport()> verification;           // that runs, or the last
+  std::function<manager::VerifyReport()> verification;  // that runs, or the last
+  /// Asks one server for one statement that only reads; likewise.
+  std::function<base::Status(manager::ReadRequest request, manager::ReadDone done)> read;
   std::function<bool()> cancel_verify;                           // false: none runs
   const config::Config* config = nullptr;                        // in force; outlives the server
   std::function<std::shared_ptr<const routing::Rules>()> rules;  // null: there are none

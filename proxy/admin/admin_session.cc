@@ -1,6 +1,6 @@
 #include "proxy/admin/admin_session.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 
 #include <algorithm>
 
@@ -73,10 +73,10 @@ void Session::tick() {
   }
 }
 
-/// While an answer is waited for, nothing is read, so the end would not be seen either.
+/// While an answer is waited for, nothing is read, so the end would not be seen either; nor behind a COM_QUIT.
 bool Session::has_left() const {
-  char byte = 0;
-  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  pollfd one{fd_, POLLRDHUP, 0};
+  return ::poll(&one, 1, 0) > 0;
 }
 
 void Session::close(const char* why) {

@@ -134,6 +134,7 @@ void add_replication(Rows& rows, const config::Config& c) {
   rows.add("replication.semi_sync", c.replication.semi_sync);
   rows.add("replication.interval", c.replication.interval);
   rows.add("replication.provision", c.replication.provision);
+  rows.add("replication.restart", c.replication.restart);
   rows.add("replication.tools", c.replication.tools);
   rows.add("failover.mode", c.failover.mode);
   rows.add("failover.after", c.failover.after);

@@ -6,6 +6,7 @@
 
 #include "proxy/admin/config_statements.h"
 #include "proxy/admin/membership.h"
+#include "proxy/admin/on_server.h"
 #include "proxy/admin/operations.h"
 #include "proxy/admin/tables.h"
 #include "proxy/admin/verify.h"
@@ -185,6 +186,10 @@ constexpr std::array table{
     Statement{
         "SHOW DIFFERENCES", Argument::none, {}, "what VERIFY has found: each row and each object", show_differences},
     Statement{"STOP VERIFY", Argument::none, {}, "end it", stop_verify},
+    Statement{"ON", Argument::text, "<server> <sql>",
+              "what that server itself answers to a statement that only reads (5 s, 10000 rows)", on_server},
+    Statement{"SHOW DATABASES ON", Argument::name, "<server>", "the schemas that it has", show_databases_on},
+    Statement{"SHOW TABLES ON", Argument::options, "<server> FROM <schema>", "the tables that it has", show_tables_on},
     Statement{"DRAIN SERVER", Argument::name, "<name>", "take a server out of reads", drain_server},
     Statement{"ENABLE SERVER", Argument::name, "<name>", "take it back", enable_server},
     Statement{

@@ -57,6 +57,11 @@ Console::Console(net::Loop& loop, const config::Config& config, manager::Manager
   };
   context.verification = [this] { return manager_.verification(); };
   context.cancel_verify = [this] { return manager_.cancel_verify(); };
+  context.read = [this](manager::ReadRequest request, manager::ReadDone done) {
+    return manager_.read(std::move(request), [this, done = std::move(done)](base::Result<server::Table> answer) {
+      mailbox_.post([done, answer = std::move(answer)] { done(answer); });
+    });
+  };
   context.provision = [this](manager::ProvisionRequest request, std::function<void(manager::SetUpAnswer)> done) {
     return manager_.provision(std::move(request), [this, done = std::move(done)](manager::SetUpAnswer answer) {
       mailbox_.post([done, answer = std::move(answer)] { done(answer); });

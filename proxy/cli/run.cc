@@ -105,6 +105,7 @@ base::Result<manager::Options> manager_options(const config::Config& config) {
   managing.verify = config.backend.tls == config::Tls::verify;
   managing.ca = config.backend.ca;
   managing.provisions = config.replication.provision == "auto";
+  managing.restarts = config.replication.restart == "auto";
   managing.tools = config.replication.tools;
   return options;
 }
@@ -306,7 +307,8 @@ int Program::start() {
         if (const auto rules = reload_->rules())
           for (const auto& rule : rules->all()) hits.emplace_back(rule.name, rule.hits->value());
         return hits;
-      });
+      },
+      [this] { return manager_->errant_counts(); });
   const auto ready = [this]() -> std::string { return manager_->latest()->primary ? "" : "no primary"; };
   http_ = std::make_unique<metrics::HttpServer>(*collector_, ready);
   if (!config_.metrics.empty()) {

@@ -84,6 +84,7 @@ struct Replication {
   milliseconds interval{100};
   bool semi_sync = false;
   std::string provision = "auto";
+  std::string restart = "auto";
   std::string tools;  // folder of the flavour's programs that dump and load; empty: PATH
 };
 struct Failover {

@@ -86,6 +86,7 @@ void read_replication(Map& root, Config& c) {
   m->boolean("semi_sync", c.replication.semi_sync);
   m->duration("interval", c.replication.interval, {ms(10), ms(60'000)});
   m->choice("provision", c.replication.provision, {"auto", "off"});
+  m->choice("restart", c.replication.restart, {"auto", "off"});
   m->text("tools", c.replication.tools);
   m->finish();
 }

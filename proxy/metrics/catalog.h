@@ -46,6 +46,10 @@ inline constexpr Metric lag{"wye_replication_lag_seconds", Type::gauge,
                             "How far the replica is behind in time; absent while unknown", "server"};
 inline constexpr Metric behind{"wye_replication_behind_transactions", Type::gauge,
                                "Transactions that the primary has and the replica has not", "server"};
+inline constexpr Metric errant{"wye_replication_errant_transactions", Type::gauge,
+                               "Transactions that the server has, and the primary has not and will not send; absent "
+                               "while unknown",
+                               "server"};
 inline constexpr Metric epoch{"wye_topology_epoch", Type::gauge, "Grows with every change of the primary", ""};
 inline constexpr Metric backend_connections{"wye_backend_connections", Type::gauge, "Connections to the server now",
                                             "server,state"};
@@ -108,6 +112,7 @@ inline constexpr std::array all = {&statements,
                                    &observation_age,
                                    &lag,
                                    &behind,
+                                   &errant,
                                    &epoch,
                                    &backend_connections,
                                    &backend_errors,

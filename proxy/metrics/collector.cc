@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 
@@ -220,6 +221,14 @@ void observed(std::vector<MetricFamily>& out, const topology::Topology& t) {
   for (Family* f : {&up, &role, &state, &age, &lag, &behind, &epoch}) std::move(*f).into(out);
 }
 
+void errant(std::vector<MetricFamily>& out, const topology::Topology& t,
+            const std::vector<std::optional<std::uint64_t>>& counts) {
+  Family f{catalog::errant};
+  for (std::size_t id = 0; id < std::min(counts.size(), t.servers.size()); ++id)
+    if (counts[id] && !t.servers[id].removed) f.add({{"server", t.servers[id].name}}, static_cast<double>(*counts[id]));
+  std::move(f).into(out);
+}
+
 void one(std::vector<MetricFamily>& out, const Metric& m, Labels labels, double value) {
   Family f{m};
   f.add(std::move(labels), value);
@@ -248,10 +257,11 @@ void process(std::vector<MetricFamily>& out, const std::string& version) {
 }  // namespace
 
 Collector::Collector(std::vector<const WorkerMetrics*> workers, TopologySource topology, std::string version,
-                     RuleSource rules)
+                     RuleSource rules, ErrantSource errant)
     : workers_{std::move(workers)},
       topology_{std::move(topology)},
       rules_{std::move(rules)},
+      errant_{std::move(errant)},
       version_{std::move(version)} {}
 
 std::vector<MetricFamily> Collector::Collect() const {
@@ -261,6 +271,7 @@ std::vector<MetricFamily> Collector::Collect() const {
   if (const auto t = topology_ ? topology_() : nullptr) {
     observed(out, *t);
     traffic(out, workers_, *t);
+    if (errant_) errant(out, *t, errant_());
   }
   if (rules_) {
     Family hits{catalog::rule_hits};

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +20,10 @@ class Collector final : public prometheus::Collectable {
   using TopologySource = std::function<std::shared_ptr<const topology::Topology>()>;
   /// The rules in force with their hits; safe on the exporter's thread, like `topology`.
   using RuleSource = std::function<std::vector<std::pair<std::string, std::uint64_t>>()>;
+  /// By server: how many transactions it has and the primary has not; absent: not known, or the primary. Likewise.
+  using ErrantSource = std::function<std::vector<std::optional<std::uint64_t>>()>;
   Collector(std::vector<const WorkerMetrics*> workers, TopologySource topology, std::string version,
-            RuleSource rules = {});
+            RuleSource rules = {}, ErrantSource errant = {});
 
   std::vector<prometheus::MetricFamily> Collect() const override;
   /// Prometheus' text format.
@@ -33,6 +36,7 @@ class Collector final : public prometheus::Collectable {
   std::vector<const WorkerMetrics*> workers_;
   TopologySource topology_;
   RuleSource rules_;
+  ErrantSource errant_;
   std::string version_;
 };
 

@@ -1,5 +1,6 @@
 #include "replication/manager/accounts.h"
 
+#include <algorithm>
 #include <set>
 
 #include "replication/plan/dialect.h"
@@ -105,6 +106,19 @@ class Copier {
 };
 
 }  // namespace
+
+base::Status forget_accounts(server::Connection& target, const std::vector<std::string>& had) {
+  if (had.empty()) return base::Ok{};  // they could not be read: wye's own would be there
+  auto now = accounts_of(target);
+  if (!now) return now.error();
+  for (const Account& one : *now) {
+    if (std::find(had.begin(), had.end(), server::account_name(one.user, one.host)) != had.end()) continue;
+    auto name = one.role ? plan::quoted_name(one.user) : plan::quoted_account(one.user, one.host);
+    if (!name) return name.error();
+    if (auto done = target.query((one.role ? "DROP ROLE " : "DROP USER ") + *name); !done) return done.error();
+  }
+  return base::Ok{};
+}
 
 base::Result<std::vector<std::string>> copy_accounts(server::Connection& donor, server::Connection& target) {
   return Copier{donor, target}.run();

@@ -12,4 +12,7 @@ namespace wye::manager {
 /// REQUIRES: observe() has succeeded on both.
 base::Result<std::vector<std::string>> copy_accounts(server::Connection& donor, server::Connection& target);
 
+/// Takes away what copy_accounts() has made: all but `had`. Some of them may lack their rights, if wye was killed.
+base::Status forget_accounts(server::Connection& target, const std::vector<std::string>& had);
+
 }  // namespace wye::manager

@@ -20,6 +20,8 @@ constexpr std::uint16_t no_supervisor = 3707;
 constexpr base::milliseconds patience{60'000};  // for one statement
 constexpr int lock_wait_seconds = 3;            // all writes wait while FLUSH TABLES WITH READ LOCK does
 constexpr int lock_tries = 10;
+constexpr base::milliseconds donor_interval{1000}, donor_patience{5000};
+constexpr base::seconds longest_away{10};  // of a donor that is cloned; it may be a short trouble of the network
 
 base::Error failure(std::string why) { return base::Error{1105, "HY000", std::move(why)}; }
 
@@ -81,11 +83,6 @@ class Loading {
     if (supers()) sql.push_back("SET GLOBAL super_read_only = OFF");
     for (const std::string& one : sql)
       if (auto done = say(target_, one); !done) return done;
-    // Else functions and triggers of a server with a binary log are for SUPER only.
-    auto trust = value(target_, "SELECT @@GLOBAL.log_bin_trust_function_creators");
-    if (!trust) return trust.error();
-    trusted_ = *trust == "1";
-    if (!trusted_) return say(target_, "SET GLOBAL log_bin_trust_function_creators = ON");
     return base::Ok{};
   }
 
@@ -107,17 +104,12 @@ class Loading {
     return say(target_, "SET GLOBAL " + dialect_.text(Phrase::gtids_had) + " = " + *literal);
   }
 
-  base::Status end() {
-    if (!trusted_)
-      if (auto done = say(target_, "SET GLOBAL log_bin_trust_function_creators = OFF"); !done) return done;
-    return supers() ? say(target_, "SET GLOBAL super_read_only = ON") : base::Status{base::Ok{}};
-  }
+  base::Status end() { return supers() ? say(target_, "SET GLOBAL super_read_only = ON") : base::Status{base::Ok{}}; }
 
  private:
   bool supers() const { return dialect_.text(Phrase::fence) == "super_read_only"; }
   server::Connection& target_;
   plan::Dialect dialect_;
-  bool trusted_ = true;
 };
 
 /// Keeps the donor still until the copy's snapshot is taken, as short as can be.
@@ -154,6 +146,37 @@ class Stillness {
   bool held_ = false;
 };
 
+/// Asked now and then, whether it is there.
+class Donor {
+ public:
+  Donor(const Copying::Way& way, std::string name) : way_{way}, name_{std::move(name)} {}
+
+  /// Since when it does not answer, and how; empty: it does, or it is not long ago that it did.
+  std::string gone() {
+    if (base::Clock::now() < next_) return {};
+    next_ = base::Clock::now() + donor_interval;
+    if (connection_ == nullptr || !connection_->connected()) {
+      auto opened = way_.open(name_, donor_patience);
+      connection_ = opened ? *opened : nullptr;
+      if (!opened) why_ = opened.error().message;
+    }
+    if (connection_ != nullptr) {
+      auto answer = connection_->query("SELECT 1");
+      if (answer) seen_ = base::Clock::now();
+      if (!answer) why_ = answer.error().message;
+    }
+    if (base::Clock::now() - seen_ < longest_away) return {};
+    return "has not answered for " + std::to_string(longest_away.count()) + " s: " + why_;
+  }
+
+ private:
+  const Copying::Way& way_;
+  const std::string name_;
+  server::Connection* connection_ = nullptr;
+  std::string why_;
+  base::TimePoint seen_ = base::Clock::now(), next_ = seen_;
+};
+
 }  // namespace
 
 std::string Copying::in_words(const plan::Step& step) {
@@ -164,8 +187,8 @@ std::string Copying::in_words(const plan::Step& step) {
          step.server + " with sql_log_bin = 0; accounts that are missing; then the GTIDs are set";
 }
 
-base::Status Copying::run(const plan::Step& step, base::TimePoint deadline) {
-  return step.copy.way == plan::Copy::Way::clone ? clone(step, deadline) : dump(step, deadline);
+base::Status Copying::run(const plan::Step& step, base::TimePoint deadline, bool again) {
+  return step.copy.way == plan::Copy::Way::clone ? clone(step, deadline) : dump(step, deadline, again);
 }
 
 /// The statement takes as long as the copy; another connection looks how far it is. A copy that a wye before this one
@@ -176,7 +199,7 @@ base::Status Copying::clone(const plan::Step& step, base::TimePoint deadline) {
   auto state = value(**looking, "SELECT STATE FROM performance_schema.clone_status");
   if (!state) return state.error();
   std::atomic<bool> ended = false;
-  if (*state == "In Progress") return watch_clone(**looking, nullptr);
+  if (*state == "In Progress") return watch_clone(step, **looking, nullptr);
   for (std::size_t i = 0; i + 1 < step.sql.size(); ++i)
     if (auto done = say(**looking, step.sql[i]); !done) return done;
   auto working = way_.open(step.server, left(deadline));
@@ -188,8 +211,8 @@ base::Status Copying::clone(const plan::Step& step, base::TimePoint deadline) {
     result = say(**working, *sql);
     ended = true;
   }};
-  const base::Status watched = watch_clone(**looking, &ended);
-  if (!watched) (*working)->interrupt();  // wye stops
+  const base::Status watched = watch_clone(step, **looking, &ended);
+  if (!watched) (*working)->interrupt();  // wye stops, or the donor is gone
   worker.join();
   if (!watched) return watched;
   if (!result && result.error().code == no_supervisor) {
@@ -202,12 +225,14 @@ base::Status Copying::clone(const plan::Step& step, base::TimePoint deadline) {
 }
 
 /// Until the statement has ended; without one, until the server says that the copy has, or is gone to restart.
-base::Status Copying::watch_clone(server::Connection& looking, const std::atomic<bool>* ended) {
+base::Status Copying::watch_clone(const plan::Step& step, server::Connection& looking, const std::atomic<bool>* ended) {
   Progress progress;
   progress.began = base::Clock::now();
+  Donor donor{way_, step.copy.donor};
   for (bool copying = true; ended != nullptr ? !*ended : copying;) {
     if (!way_.pause()) return failure("wye stops");
     if (!looking.connected()) continue;
+    if (const std::string why = donor.gone(); !why.empty()) return end_clone(looking, step.copy.donor + " " + why);
     auto answer = looking.query(
         "SELECT IFNULL(MAX(IF(STATE = 'In Progress', STAGE, NULL)), ''), SUM(DATA), SUM(ESTIMATE) FROM "
         "performance_schema.clone_progress; SELECT STATE = 'In Progress' FROM performance_schema.clone_status");
@@ -219,18 +244,31 @@ base::Status Copying::watch_clone(server::Connection& looking, const std::atomic
     progress.total = std::strtoull(row[2].value_or("0").c_str(), nullptr, 10);
     way_.tell(progress);
   }
+  if (ended == nullptr && looking.connected()) {
+    auto failed = value(looking, "SELECT ERROR_MESSAGE FROM performance_schema.clone_status WHERE STATE = 'Failed'");
+    if (failed && !failed->empty()) return failure(*failed);
+  }
   progress.phase = "RESTART";
   way_.tell(progress);
   return base::Ok{};
 }
 
-base::Status Copying::dump(const plan::Step& step, base::TimePoint deadline) {
+/// By itself the server would wait for its donor for five minutes.
+base::Status Copying::end_clone(server::Connection& looking, const std::string& why) {
+  auto id = value(looking, "SELECT PID FROM performance_schema.clone_status WHERE STATE = 'In Progress'");
+  if (id && !id->empty()) (void)say(looking, "KILL QUERY " + *id);
+  return failure(why);
+}
+
+base::Status Copying::dump(const plan::Step& step, base::TimePoint deadline, bool again) {
   auto target = way_.open(step.server, left(deadline));
   if (!target) return target.error();
   Loading loading{**target};
   if (auto done = loading.begin(); !done) return done;
   way_.tell({"wipe", 0, step.copy.bytes, base::Clock::now()});
   if (auto done = loading.wipe(); !done) return done;
+  if (again)
+    if (auto done = forget_accounts(**target, step.copy.accounts); !done) return done;
   std::string position;
   if (auto done = take_from_donor(step, **target, position, deadline); !done) {
     // Not one to try again: that is for the server of the step, when it could not be reached.
@@ -301,6 +339,7 @@ base::Status Copying::undo(const plan::Step& step) {
   Loading loading{**target};
   if (auto done = loading.begin(); !done) return done;
   if (auto done = loading.wipe(); !done) return done;
+  if (auto done = forget_accounts(**target, step.copy.accounts); !done) return done;
   return loading.end();
 }
 

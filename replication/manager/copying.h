@@ -37,7 +37,8 @@ class Copying {
   };
   explicit Copying(Way way) : way_{std::move(way)} {}
 
-  base::Status run(const plan::Step& step, base::TimePoint deadline);
+  /// `again`: it may have been begun before.
+  base::Status run(const plan::Step& step, base::TimePoint deadline, bool again);
   /// For people, what takes the place of statements.
   static std::string in_words(const plan::Step& step);
   /// What is there is taken away; the donor is as it was.
@@ -45,8 +46,9 @@ class Copying {
 
  private:
   base::Status clone(const plan::Step& step, base::TimePoint deadline);
-  base::Status watch_clone(server::Connection& looking, const std::atomic<bool>* ended);
-  base::Status dump(const plan::Step& step, base::TimePoint deadline);
+  base::Status end_clone(server::Connection& looking, const std::string& why);
+  base::Status watch_clone(const plan::Step& step, server::Connection& looking, const std::atomic<bool>* ended);
+  base::Status dump(const plan::Step& step, base::TimePoint deadline, bool again);
   base::Status take_from_donor(const plan::Step& step, server::Connection& target, std::string& position,
                                base::TimePoint deadline);
   base::Status pass_on(const plan::Step& step, const std::vector<std::string>& schemas,

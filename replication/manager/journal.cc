@@ -19,7 +19,8 @@ json to_json(const plan::Copy& copy) {
   return {{"way", static_cast<int>(copy.way)},
           {"donor", copy.donor},
           {"quiet_donor", copy.quiet_donor},
-          {"bytes", copy.bytes}};
+          {"bytes", copy.bytes},
+          {"accounts", copy.accounts}};
 }
 
 json to_json(const plan::Step& step) {
@@ -56,6 +57,7 @@ plan::Copy copy_of(const json& from) {
   copy.donor = from.at("donor").get<std::string>();
   copy.quiet_donor = from.at("quiet_donor").get<bool>();
   copy.bytes = from.at("bytes").get<std::uint64_t>();
+  if (from.contains("accounts")) copy.accounts = from.at("accounts").get<std::vector<std::string>>();
   return copy;
 }
 

@@ -23,6 +23,7 @@ Operator::Settings operator_settings(const Options& options) {
   const Managing& managing = options.managing;
   out.manages = managing.on;
   out.provisions = managing.provisions;
+  out.restarts = managing.restarts;
   out.drain = options.drain;
   out.resolve = options.resolve;
   out.file_names = options.file_names;
@@ -77,7 +78,10 @@ bool Manager::Impl::store(std::size_t id, base::Result<topology::Observation> se
   if (seen) {
     sight.observation = std::make_shared<const topology::Observation>(std::move(*seen));
     sight.failure.reset();
+    if (plan::runs(*sight.observation))
+      ran[servers[id]->spec.name] = {sight.observation->began, sight.observation->received};
   } else {
+    if (const auto last = ran.find(servers[id]->spec.name); last != ran.end()) last->second.away = true;
     const auto kind =
         server::is_unreachable(seen.error()) ? topology::Failure::Kind::unreachable : topology::Failure::Kind::refused;
     sight.failure = topology::Failure{kind, seen.error().code, seen.error().message, options.clock()};
@@ -107,6 +111,20 @@ std::vector<std::string> Manager::Impl::purged() {
   return out;
 }
 
+std::vector<Operator::Stopped> Manager::Impl::stopped() {
+  const std::lock_guard lock{mutex};
+  std::vector<Operator::Stopped> out;
+  for (std::size_t id = 0; id < sights.size(); ++id) {
+    const plan::Sight& sight = sights[id];
+    if (settings->servers[id].removed || sight.drained || sight.leaving || !sight.held.empty()) continue;
+    if (!plan::is_fresh(sight, *settings, options.clock()) || !plan::has_stopped(*sight.observation)) continue;
+    const std::string& name = servers[id]->spec.name;
+    const auto last = ran.find(name);
+    out.push_back({name, last == ran.end() ? std::nullopt : std::optional{last->second}});
+  }
+  return out;
+}
+
 void Manager::Impl::hold(const std::string& server, const std::string& why) {
   const std::lock_guard lock{mutex};
   if (const auto id = find(server)) sights[*id].held = why;
@@ -118,6 +136,7 @@ Operator::Watch Manager::Impl::watch_for_operator() {
   Operator::Watch watch;
   watch.blank = [this] { return blank(); };
   watch.purged = [this] { return purged(); };
+  watch.stopped = [this] { return stopped(); };
   watch.hold = [this](const std::string& server, const std::string& why) { hold(server, why); };
   watch.picture = [this] {
     const std::lock_guard lock{mutex};
@@ -273,6 +292,7 @@ Manager::Manager(Options options, Publish publish, LogSink log) : impl_{std::mak
   impl_->changes = std::make_unique<Operator>(operator_settings(o), impl_->watch_for_operator(), say);
   impl_->verifier = std::make_unique<Verifier>([impl = impl_.get()] { return impl->changes->means(); },
                                                [this] { return latest(); }, say);
+  impl_->reader = std::make_unique<Reader>([impl = impl_.get()] { return impl->changes->means(); });
   impl_->latest = std::make_shared<const topology::Topology>(
       plan::derive(*impl_->settings, impl_->sights, impl_->memory, o.clock()));
 }
@@ -299,6 +319,7 @@ void Manager::stop() {
     impl_->changed.notify_all();
     for (auto& server : impl_->servers) server->connection.interrupt();
   }
+  impl_->reader->stop();
   impl_->verifier->stop();
   impl_->changes->stop();  // from now on nobody joins
   for (auto& server : impl_->servers)
@@ -337,20 +358,31 @@ base::Status Manager::repair(RepairRequest request, SetUpDone done) {
   return impl_->changes->repair(std::move(request), std::move(done));
 }
 
-std::vector<std::optional<std::string>> Manager::errant() const {
-  const std::lock_guard lock{impl_->mutex};
-  const auto fresh = [this](const plan::Sight& sight) {
-    return plan::is_fresh(sight, *impl_->settings, impl_->options.clock());
-  };
-  std::vector<std::optional<std::string>> out(impl_->sights.size());
-  const auto primary = impl_->latest->primary;
-  if (!primary || !fresh(impl_->sights[*primary])) return out;
+template <class T, class F>
+std::vector<std::optional<T>> Manager::Impl::each_errant(F&& make) {
+  const std::lock_guard lock{mutex};
+  const auto fresh = [this](const plan::Sight& sight) { return plan::is_fresh(sight, *settings, options.clock()); };
+  std::vector<std::optional<T>> out(sights.size());
+  const auto primary = latest->primary;
+  if (!primary || !fresh(sights[*primary])) return out;
   for (std::size_t id = 0; id < out.size(); ++id) {
-    if (id == *primary || !fresh(impl_->sights[id])) continue;
-    const topology::Observation& seen = *impl_->sights[id].observation;
-    out[id] = plan::errant_text(plan::find_errant(seen, *impl_->sights[*primary].observation), seen.version.flavour);
+    if (id == *primary || !fresh(sights[id])) continue;
+    const topology::Observation& seen = *sights[id].observation;
+    out[id] = make(plan::find_errant(seen, *sights[*primary].observation), seen.version.flavour);
   }
   return out;
+}
+
+std::vector<std::optional<std::string>> Manager::errant() const {
+  return impl_->each_errant<std::string>(plan::errant_text);
+}
+
+std::vector<std::optional<std::uint64_t>> Manager::errant_counts() const {
+  return impl_->each_errant<std::uint64_t>([](const topology::GtidSet& errant, topology::Flavour flavour) {
+    std::uint64_t count = 0;
+    for (const plan::Errant& one : plan::list_errant(errant, flavour)) count += one.count;
+    return count;
+  });
 }
 
 std::vector<plan::Trouble> Manager::problems() const {
@@ -375,6 +407,10 @@ base::Status Manager::verify(VerifyRequest request, VerifyDone done) {
 bool Manager::cancel_verify() { return impl_->verifier->cancel(); }
 
 VerifyReport Manager::verification() const { return impl_->verifier->report(); }
+
+base::Status Manager::read(ReadRequest request, ReadDone done) {
+  return impl_->reader->begin(std::move(request), std::move(done));
+}
 
 Report Manager::operation() const { return impl_->changes->report(); }
 

@@ -8,6 +8,7 @@
 
 #include "proxy/base/clock.h"
 #include "replication/manager/operator.h"
+#include "replication/manager/reader.h"
 #include "replication/manager/verifier.h"
 #include "replication/server/connection.h"
 #include "replication/topology/topology.h"
@@ -31,6 +32,7 @@ struct Managing {
   bool tls = false, verify = false;  // between the servers: required, and verified with `ca` (a path there)
   std::string ca;
   bool provisions = true;  // fills by itself a replica whose source has no longer what it needs
+  bool restarts = true;    // starts threads of replicas that have ended by themselves
   std::string tools;       // folder of the tools that dump and load; empty: those in PATH
 };
 
@@ -93,6 +95,7 @@ class Manager {
   base::Status repair(RepairRequest request, SetUpDone done);
   /// By server: what it has and the primary has not; absent: not known, or it is the primary.
   std::vector<std::optional<std::string>> errant() const;
+  std::vector<std::optional<std::uint64_t>> errant_counts() const;  // likewise, how many
   /// ADD SERVER and REMOVE SERVER; likewise.
   base::Status add(AddRequest request, SetUpDone done);
   base::Status remove(RemoveRequest request, SetUpDone done);
@@ -106,6 +109,9 @@ class Manager {
   bool cancel_verify();
   /// The VERIFY that runs, or the last one.
   VerifyReport verification() const;
+  /// Reads from one server; `done` is called once, on another thread. An error: it does not begin, `done` is not
+  /// called.
+  base::Status read(ReadRequest request, ReadDone done);
   /// What a reload may change: max_lag, and weights and tags of the servers, by name.
   void reconfigure(base::milliseconds max_lag, const std::vector<ServerSpec>& servers);
   /// The configuration file names `listed`: what it settles itself need not be remembered. Those that are left of it,

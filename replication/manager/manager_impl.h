@@ -1,5 +1,6 @@
 #pragma once
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,9 +36,10 @@ struct Manager::Impl {
   bool started = false, stopping = false;
   bool dirty = false;
   std::vector<std::unique_ptr<Watched>>
-      servers;                      // the place is the ServerId; none ever goes, see plan::Server::removed
-  std::vector<plan::Sight> sights;  // likewise
-  plan::Surveys surveys;            // likewise
+      servers;                           // the place is the ServerId; none ever goes, see plan::Server::removed
+  std::vector<plan::Sight> sights;       // likewise
+  plan::Surveys surveys;                 // likewise
+  std::map<std::string, plan::Ran> ran;  // replicas
   struct {
     std::optional<topology::ServerId> server;  // whose they are
     std::shared_ptr<const topology::Routines> all;
@@ -52,10 +54,15 @@ struct Manager::Impl {
   std::thread planner;
   std::unique_ptr<Operator> changes;   // constant after construction
   std::unique_ptr<Verifier> verifier;  // likewise
+  std::unique_ptr<Reader> reader;      // likewise
 
   Operator::Watch watch_for_operator();
   bool blank();
+  /// By server, as Manager::errant(); what is made of the set, and of its server's flavour.
+  template <class T, class F>
+  std::vector<std::optional<T>> each_errant(F&& make);
   std::vector<std::string> purged();
+  std::vector<Operator::Stopped> stopped();
   void hold(const std::string& server, const std::string& why);
   void look_closer(Watched& mine, std::size_t id, base::TimePoint& next);
   void look_at_routines(Watched& mine, std::size_t id, base::TimePoint& next, server::RoutinesRead& read);

@@ -203,7 +203,7 @@ base::Status Operation::attempt(std::size_t k, base::TimePoint deadline) {
     if (auto written = mark(k, Mark::begun); !written) return written;
   }
   if (step.copy.way != plan::Copy::Way::none) {
-    if (auto copied = copy(k, deadline); !copied) return copied;
+    if (auto copied = copy(k, deadline, begun); !copied) return copied;
   } else {
     for (const std::string& sql : step.sql)
       if (auto sent = send(**at, sql); !sent) return sent;

@@ -85,7 +85,7 @@ class Operation {
   base::Result<Place*> place(const std::string& server);
   base::Status prepare(Place& place, const std::string& server);
   base::Status enter(Place& place, const std::string& server, base::milliseconds patience);
-  base::Status copy(std::size_t k, base::TimePoint deadline);
+  base::Status copy(std::size_t k, base::TimePoint deadline, bool again);
   Copying copying(std::size_t k);
   base::Result<Reach> reach(const std::string& server);
   base::Result<std::string> filled(const std::string& sql) const;

@@ -4,8 +4,8 @@
 // The part of Operation that copies servers.
 namespace wye::manager {
 
-base::Status Operation::copy(std::size_t k, base::TimePoint deadline) {
-  auto done = copying(k).run(plan_.steps[k], deadline);
+base::Status Operation::copy(std::size_t k, base::TimePoint deadline, bool again) {
+  auto done = copying(k).run(plan_.steps[k], deadline, again);
   const std::lock_guard lock{mutex_};
   copies_.clear();
   return done;

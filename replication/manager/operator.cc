@@ -117,7 +117,15 @@ void Operator::once() {
     asked = std::exchange(asked_, std::nullopt);
   }
   if (asked) {
-    auto answer = asked->work();
+    SetUpAnswer answer;
+    try {
+      answer = asked->work();
+    } catch (const std::exception& error) {  // whoever asked waits for an answer
+      log_(true, "event=operation_failed error=" + quoted(error.what()));
+      answer.report = report();
+      answer.report.state = Report::State::stopped;
+      answer.report.error = error.what();
+    }
     {
       const std::lock_guard lock{mutex_};
       busy_ = false;  // who got the answer may ask again
@@ -127,7 +135,7 @@ void Operator::once() {
   }
   const bool set_up = unasked();
   const std::string target = set_up ? std::string{} : purged();
-  if (!set_up && target.empty()) return;
+  if (!set_up && target.empty()) return start_stopped();
   // A command that comes meanwhile waits for the look, not for somebody to give it again.
   if (set_up) {
     serve({}, true);

@@ -1,6 +1,7 @@
 #pragma once
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "replication/plan/membership.h"
 #include "replication/plan/provision.h"
 #include "replication/plan/repair.h"
+#include "replication/plan/restart.h"
 #include "replication/plan/set_up.h"
 
 namespace wye::manager {
@@ -62,6 +64,7 @@ class Operator {
   struct Settings {
     bool manages = false;     // replication.mode: manage
     bool provisions = false;  // replication.provision: auto
+    bool restarts = false;    // replication.restart: auto
     plan::SetUpWish wish;     // without servers, and what a request says
     Means means;              // without servers
     base::milliseconds drain{5'000};
@@ -74,11 +77,17 @@ class Operator {
     plan::Server server;
     plan::Promote promote = plan::Promote::allow;
   };
+  /// A replica whose receiver does not run, though nobody has drained it.
+  struct Stopped {
+    std::string server;
+    std::optional<plan::Ran> ran;  // absent: its threads were never seen to run
+  };
   /// What the watch knows, and does. All are quick.
   struct Watch {
     std::function<bool()> blank;  // all servers answer and none replicates
     std::function<std::shared_ptr<const topology::Topology>()> picture;
     std::function<std::vector<std::string>()> purged;  // replicas whose source has no longer what they need
+    std::function<std::vector<Stopped>()> stopped;
     /// Takes a server out of reads, with words why; back with none.
     std::function<void(const std::string& server, const std::string& why)> hold;
     std::function<std::vector<Known>()> servers;
@@ -124,13 +133,22 @@ class Operator {
   std::vector<plan::Known> look(const std::vector<plan::Server>& servers);
   plan::Known look_at(const plan::Server& server);
   SetUpAnswer serve(const SetUpRequest& request, bool by_itself);
+  /// One try of a copy, and whom it took for a donor.
+  struct Tried {
+    SetUpAnswer answer;
+    std::string donor;
+  };
+  SetUpAnswer copy_from_any(bool named, const std::function<Tried(const std::set<std::string>& died)>& copy);
+  bool is_gone(const std::string& server);
   SetUpAnswer fill(const ProvisionRequest& request, bool by_itself);
+  Tried fill_once(const ProvisionRequest& request, bool by_itself, const std::set<std::string>& died);
   SetUpAnswer mend(const RepairRequest& request);
   void read_logs(plan::RepairWish& wish, const std::vector<plan::Known>& known, std::size_t target);
   base::Status on(const plan::Server& server, const std::function<void(server::Connection&)>& what);
   plan::ProvisionWish wish_to_fill() const;
   std::string missing_tools(const plan::Known& target) const;
   SetUpAnswer join(const AddRequest& request);
+  Tried join_once(const AddRequest& request, const std::set<std::string>& died);
   std::optional<plan::Trouble> name_it(Member& server, const topology::Address& address) const;
   base::Result<std::string> twin_of(const topology::Address& address, const std::vector<plan::Server>& others);
   void wait_online(const std::string& server, Report& report);
@@ -139,6 +157,12 @@ class Operator {
   bool rest(base::milliseconds time);
   std::vector<std::string> aside(const plan::Plan& plan);
   std::string purged();
+  struct Pause {  // between two tries to start the threads of a replica
+    base::TimePoint next;
+    base::milliseconds wait{0};
+  };
+  void start_stopped();
+  void start_threads(const Stopped& replica);
   Report run(const plan::Plan& plan, const std::function<Report(Operation&)>& what);
 
   const Settings settings_;
@@ -152,9 +176,10 @@ class Operator {
   std::unique_ptr<Operation> operation_;  // the last one
   std::set<server::Connection*> looking_;
   std::thread thread_;
-  base::TimePoint next_try_{};       // operator's thread
-  base::milliseconds try_again_{0};  // likewise
-  std::set<std::string> filled_;     // by itself, once; likewise
+  base::TimePoint next_try_{};           // operator's thread
+  base::milliseconds try_again_{0};      // likewise
+  std::set<std::string> filled_;         // by itself, once; likewise
+  std::map<std::string, Pause> pauses_;  // likewise
 };
 
 }  // namespace wye::manager

@@ -102,15 +102,21 @@ base::Result<std::string> Operator::twin_of(const topology::Address& address, co
 }
 
 SetUpAnswer Operator::join(const AddRequest& request) {
+  return copy_from_any(!request.donor.empty(),
+                       [&](const std::set<std::string>& died) { return join_once(request, died); });
+}
+
+Operator::Tried Operator::join_once(const AddRequest& request, const std::set<std::string>& died) {
   Member member = request.server;
   const auto address = settings_.resolve(member.address);
-  if (!address) return refused({member.name, address.error().message, "give its address as host:port"});
-  if (auto trouble = name_it(member, *address)) return refused(std::move(*trouble));
+  if (!address) return {refused({member.name, address.error().message, "give its address as host:port"}), {}};
+  if (auto trouble = name_it(member, *address)) return {refused(std::move(*trouble)), {}};
   plan::AddWish wish;
   wish.address = member.address;
   wish.manages = settings_.manages;
   wish.fill = wish_to_fill();
   wish.fill.adding = true;
+  wish.fill.died = died;
   wish.fill.target = member.name;
   wish.fill.donor = request.donor;
   wish.fill.overwrite = request.overwrite;
@@ -126,20 +132,21 @@ SetUpAnswer Operator::join(const AddRequest& request) {
   if (wish.fill.primary) known[*wish.fill.primary] = look_at(others[*wish.fill.primary]);
   if (known.back().observation) {
     auto twin = twin_of(*address, others);
-    if (!twin) return refused({member.name, "it could not be looked at: " + twin.error().message, "try again"});
+    if (!twin) return {refused({member.name, "it could not be looked at: " + twin.error().message, "try again"}), {}};
     wish.twin = *twin;
   }
   wish.fill.no_tools = missing_tools(known.back());
   const plan::Provision planned = plan::plan_add(wish, known);
-  SetUpAnswer answer;
+  Tried tried{{}, planned.donor};
+  SetUpAnswer& answer = tried.answer;
   answer.troubles = planned.troubles;
-  if (!answer.troubles.empty()) return answer;
+  if (!answer.troubles.empty()) return tried;
   answer.report = Operation::planned(planned.plan);
-  if (request.dry_run) return answer;
+  if (request.dry_run) return tried;
   answer.report = run(planned.plan, [&](Operation& operation) { return operation.run(planned.plan); });
   if (answer.report.state == Report::State::done) wait_online(member.name, answer.report);
   for (const std::string& note : answer.report.notes) log_(true, "event=operation_note note=" + quoted(note));
-  return answer;
+  return tried;
 }
 
 void Operator::wait_online(const std::string& server, Report& report) {

@@ -42,7 +42,7 @@ plan::ProvisionWish Operator::wish_to_fill() const {
     plan::Standing& standing = wish.standings.emplace_back();
     if (one.id >= picture->servers.size()) continue;
     const topology::Server& seen = picture->servers[one.id];
-    standing = {seen.state == topology::State::online, seen.lag};
+    standing = {seen.state == topology::State::online, seen.lag, seen.server_number};
   }
   return wish;
 }
@@ -53,8 +53,43 @@ std::string Operator::missing_tools(const plan::Known& target) const {
   return tools ? std::string{} : tools.error().message;
 }
 
+/// A donor that died and that nobody had named is replaced by another one, as long as there is one.
+SetUpAnswer Operator::copy_from_any(bool named, const std::function<Tried(const std::set<std::string>&)>& copy) {
+  std::set<std::string> died;
+  std::vector<std::string> notes;
+  SetUpAnswer last;
+  for (;;) {
+    Tried tried = copy(died);
+    if (!died.empty() && !tried.answer.troubles.empty()) {  // nobody is left to be copied
+      for (const plan::Trouble& one : tried.answer.troubles)
+        last.report.notes.push_back(one.server + ": " + one.what + " (" + one.remedy + ")");
+      return last;
+    }
+    last = std::move(tried.answer);
+    last.report.notes.insert(last.report.notes.begin(), notes.begin(), notes.end());
+    if (named || last.report.state != Report::State::undone || !is_gone(tried.donor)) return last;
+    died.insert(tried.donor);
+    notes.push_back(tried.donor + " died while it was copied from, which was undone: another donor was taken");
+    log_(true, "event=donor_died server=" + quoted(tried.donor) + " error=" + quoted(last.report.error));
+  }
+}
+
+bool Operator::is_gone(const std::string& server) {
+  if (!rest(base::milliseconds{0})) return false;
+  for (const Known& one : watch_.servers())
+    if (one.server.name == server) return !on(one.server, [](server::Connection&) {});
+  return false;
+}
+
 SetUpAnswer Operator::fill(const ProvisionRequest& request, bool by_itself) {
+  return copy_from_any(!request.donor.empty(),
+                       [&](const std::set<std::string>& died) { return fill_once(request, by_itself, died); });
+}
+
+Operator::Tried Operator::fill_once(const ProvisionRequest& request, bool by_itself,
+                                    const std::set<std::string>& died) {
   plan::ProvisionWish wish = wish_to_fill();
+  wish.died = died;
   wish.target = request.target;
   wish.donor = request.donor;
   wish.overwrite = request.overwrite;
@@ -66,19 +101,20 @@ SetUpAnswer Operator::fill(const ProvisionRequest& request, bool by_itself) {
   for (std::size_t i = 0; i < known.size(); ++i)
     if (wish.cluster.servers[i].name == wish.target) wish.no_tools = missing_tools(known[i]);
   const plan::Provision planned = plan::plan_provision(wish, known);
-  SetUpAnswer answer;
+  Tried tried{{}, planned.donor};
+  SetUpAnswer& answer = tried.answer;
   answer.troubles = planned.troubles;
   if (by_itself)
     log_(true, "event=provision_begins server=" + quoted(wish.target) + " why=" + quoted("binary logs purged") +
                    (planned.troubles.empty() ? " donor=" + quoted(planned.donor)
                                              : " refused=" + quoted(listed(planned.troubles))));
-  if (!answer.troubles.empty()) return answer;
+  if (!answer.troubles.empty()) return tried;
   answer.report = request.dry_run
                       ? Operation::planned(planned.plan)
                       : run(planned.plan, [&](Operation& operation) { return operation.run(planned.plan); });
   if (!request.dry_run)
     for (const std::string& note : planned.plan.notes) log_(true, "event=operation_note note=" + quoted(note));
-  return answer;
+  return tried;
 }
 
 /// Takes out of reads what the plan fills, and what it copies if another replica is left.

@@ -11,6 +11,7 @@ namespace {
 
 using topology::Flavour;
 
+constexpr std::uint32_t generated_columns = 50'700;    // of which MariaDB's mariadb-dump asks
 constexpr std::uint32_t needs_its_own_tools = 80'000;  // MySQL: caching_sha2_password, and statements MariaDB has not
 
 std::vector<std::string> folders(const std::string& folder) {
@@ -37,12 +38,24 @@ std::string version_of(const std::string& path) {
   return text;
 }
 
-bool suits(const Tool& tool, const topology::Version& version) {
-  if (version.flavour == Flavour::mariadb) return tool.mariadb;
-  return !tool.mariadb || version.number < needs_its_own_tools;
+/// Empty: it does. `text` is what it says of its version: "mysqldump  Ver 9.7.0 for Linux ...".
+std::string why_not(const Tool& tool, bool dumps, const std::string& text, const topology::Version& version) {
+  if (text.empty()) return "does not start";
+  if (version.flavour == Flavour::mariadb) return tool.mariadb ? "" : "is MySQL's";
+  if (tool.mariadb && version.number >= needs_its_own_tools) return "is MariaDB's";
+  if (tool.mariadb)
+    return dumps && version.number < generated_columns
+               ? "is MariaDB's, which asks for columns that this version has not"
+               : "";
+  const std::size_t at = text.find("Ver ");
+  const bool nine =
+      at != std::string::npos && std::atoi(text.c_str() + at + 4) >= 9 && text.find("Distrib") == std::string::npos;
+  return nine && version.number < needs_its_own_tools
+             ? "is of MySQL 9, which has no mysql_native_password to log in with"
+             : "";
 }
 
-base::Result<Tool> find(const std::vector<std::string>& where, const std::vector<const char*>& names,
+base::Result<Tool> find(const std::vector<std::string>& where, const std::vector<const char*>& names, bool dumps,
                         const topology::Version& version) {
   std::string seen;
   for (const char* name : names) {
@@ -51,11 +64,9 @@ base::Result<Tool> find(const std::vector<std::string>& where, const std::vector
       if (::access(tool.path.c_str(), X_OK) != 0) continue;
       const std::string text = version_of(tool.path);
       tool.mariadb = text.find("MariaDB") != std::string::npos;
-      if (!text.empty() && suits(tool, version)) return tool;
-      seen += (seen.empty() ? "" : ", ") + tool.path +
-              (text.empty()   ? " does not start"
-               : tool.mariadb ? " is MariaDB's"
-                              : " is MySQL's");
+      const std::string why = why_not(tool, dumps, text, version);
+      if (why.empty()) return tool;
+      seen += (seen.empty() ? "" : ", ") + tool.path + " " + why;
     }
   }
   std::string why = std::string{"there is no "} + names.front() + " for " + version.text + " in " +
@@ -103,9 +114,9 @@ base::Result<Tools> find_tools(const std::string& folder, const topology::Versio
     std::swap(dumps.front(), dumps.back());
     std::swap(loads.front(), loads.back());
   }
-  auto dump = find(where, dumps, version);
+  auto dump = find(where, dumps, true, version);
   if (!dump) return dump.error();
-  auto load = find(where, loads, version);
+  auto load = find(where, loads, false, version);
   if (!load) return load.error();
   return Tools{std::move(*dump), std::move(*load)};
 }

@@ -22,6 +22,8 @@ constexpr std::uint32_t dynamic_privileges = 80'000;
 constexpr std::uint64_t slowest_copy = 1 << 20;  // bytes a second: slower than that it counts as stuck
 constexpr base::milliseconds copy_deadline{30 * 60'000}, catch_up_deadline{12 * 3600 * 1000};
 
+const std::string trusts = "SET GLOBAL log_bin_trust_function_creators = ";
+
 std::string listed(const std::vector<std::string>& names) {
   std::string out;
   for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
@@ -87,6 +89,7 @@ class Donors {
 
   std::string why_not(std::size_t i) const {
     if (i == target_) return "it is the one that is to be filled";
+    if (wish_.died.contains(wish_.cluster.servers[i].name)) return "it died while it was copied from";
     const Known& donor = known_[i];
     if (!donor.observation || !donor.survey) return donor.failure.empty() ? "not seen yet" : donor.failure;
     if (!wish_.standings[i].online) return "it is not online";
@@ -265,7 +268,9 @@ class Filling : Steps {
       if (mysql(target_) && at(target_).version.number >= has_clone)
         out_.plan.notes.push_back("by dump and load, not by CLONE: " + no_clone);
       begin_empty();
+      trust();
       load();
+      as_before();
     }
   }
 
@@ -289,7 +294,7 @@ class Filling : Steps {
   void prepare() {
     std::set<std::uint32_t> used{0};
     for (std::size_t i = 0; i < known_.size(); ++i)
-      if (i != target_ && known_[i].observation) used.insert(at(i).server_number);
+      if (i != target_) used.insert(known_[i].observation ? at(i).server_number : wish_.standings[i].server_number);
     if (used.contains(at(target_).server_number)) {
       std::uint32_t next = 1;
       while (used.contains(next)) ++next;
@@ -313,7 +318,9 @@ class Filling : Steps {
     return select("(" + same_gtids(dialect(target_).flavour(), written, *at(target_).written) + ")" + or_so);
   }
 
-  Copy copy(Copy::Way way) const { return {way, name(donor_), donor_ != primary_, survey(donor_).bytes}; }
+  Copy copy(Copy::Way way) const {
+    return {way, name(donor_), donor_ != primary_, survey(donor_).bytes, survey(target_).accounts};
+  }
   base::milliseconds time() const {
     return copy_deadline + base::milliseconds{survey(donor_).bytes / slowest_copy * 1000};
   }
@@ -370,6 +377,27 @@ class Filling : Steps {
     step.check = select("@@GLOBAL." + had + " <> ''");  // the last thing that is set
     step.copy = copy(Copy::Way::dump);
     step.deadline = time();
+  }
+
+  /// Functions and triggers of a server with a binary log are for SUPER only, else. A step, not a part of the load: so
+  /// a wye that comes after one that was killed knows that it has to be taken back.
+  void trust() {
+    if (survey(target_).trusts_creators != false) return;
+    Step& step = add(target_, "let functions and triggers be loaded", {trusts + "ON"}, {trusts + "OFF"});
+    step.check = select("@@GLOBAL.log_bin_trust_function_creators = 1");
+  }
+
+  /// What the load set is set back, also if wye was killed after its last row.
+  void as_before() {
+    const bool supers = dialect(target_).text(Phrase::fence) == "super_read_only";
+    const bool trusted = survey(target_).trusts_creators != false;
+    if (trusted && !supers) return;
+    Step& step = add(target_, "as it was before the load", {});
+    step.check = select(supers ? "@@GLOBAL.super_read_only = 1" : "1");
+    if (supers) step.sql.push_back("SET GLOBAL super_read_only = ON");
+    if (trusted) return;
+    step.sql.push_back(trusts + "OFF");
+    step.check += " AND @@GLOBAL.log_bin_trust_function_creators = 0";
   }
 
   void catch_up() {

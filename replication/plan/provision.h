@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace wye::plan {
 struct Standing {
   bool online = false;  // a replica in good state, or the primary
   std::optional<base::milliseconds> lag;
+  std::uint32_t server_number = 0;  // as last seen; it may be down now
 };
 
 struct ProvisionWish {
@@ -19,12 +21,13 @@ struct ProvisionWish {
   std::vector<Standing> standings;  // as long as its servers
   std::optional<std::size_t> primary;
   std::string target;
-  std::string donor;       // empty: chosen
-  bool overwrite = false;  // the target's data may go
-  bool by_dump = false;    // also where CLONE would do
-  bool unasked = false;    // nobody gave the command: only if the target has nothing of its own
-  std::string no_tools;    // why nothing can be dumped or loaded; empty: it can
-  bool adding = false;     // ADD SERVER: a copy of the primary's is left as it is, and follows
+  std::string donor;             // empty: chosen
+  std::set<std::string> died{};  // while they were copied from, just now: not taken
+  bool overwrite = false;        // the target's data may go
+  bool by_dump = false;          // also where CLONE would do
+  bool unasked = false;          // nobody gave the command: only if the target has nothing of its own
+  std::string no_tools;          // why nothing can be dumped or loaded; empty: it can
+  bool adding = false;           // ADD SERVER: a copy of the primary's is left as it is, and follows
 };
 
 struct Provision {

@@ -18,7 +18,8 @@ struct Copy {
   std::string donor;  // its name in the configuration
   bool quiet_donor =
       false;  // dump: it replicates: its applier is stopped until the copy has begun, and no lock is taken
-  std::uint64_t bytes = 0;  // about how many
+  std::uint64_t bytes = 0;              // about how many
+  std::vector<std::string> accounts{};  // that the target had: 'user'@'host'. All others there have come with the copy
   bool operator==(const Copy&) const = default;
 };
 

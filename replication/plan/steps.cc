@@ -79,8 +79,10 @@ void Steps::load_plugin(std::size_t i, const std::string& plugin, const std::str
   if (at(i).super_read_only) {
     // INSTALL PLUGIN writes mysql.plugin; nobody else gets in between with a write that counts
     step.sql.insert(step.sql.begin(), "SET GLOBAL super_read_only = OFF");
-    step.sql.push_back("SET GLOBAL super_read_only = ON");
     step.undo = {"SET GLOBAL super_read_only = OFF", "UNINSTALL PLUGIN " + plugin, "SET GLOBAL super_read_only = ON"};
+    // A step of its own: the plugin is there as soon as it is loaded, whether or not wye lives on.
+    Step& fenced = add(i, "keep writes out again", {"SET GLOBAL super_read_only = ON"});
+    fenced.check = select("@@GLOBAL.super_read_only = 1");
   }
 }
 

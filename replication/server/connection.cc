@@ -109,6 +109,55 @@ Table read_table(MYSQL_RES* result) {
   return table;
 }
 
+/// Bytes that are no text: charset 63 says so of strings, and of numbers and dates, which are.
+bool is_bytes(const MYSQL_FIELD& field) {
+  constexpr unsigned binary = 63;
+  switch (field.type) {
+    case MYSQL_TYPE_BIT:
+    case MYSQL_TYPE_GEOMETRY:
+      return true;
+    case MYSQL_TYPE_STRING:
+    case MYSQL_TYPE_VAR_STRING:
+    case MYSQL_TYPE_VARCHAR:
+    case MYSQL_TYPE_TINY_BLOB:
+    case MYSQL_TYPE_BLOB:
+    case MYSQL_TYPE_MEDIUM_BLOB:
+    case MYSQL_TYPE_LONG_BLOB:
+      return field.charsetnr == binary;
+    default:
+      return false;
+  }
+}
+
+std::string hex(const char* bytes, std::size_t size) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string out = "0x";
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    out += {digits[byte >> 4], digits[byte & 15]};
+  }
+  return out;
+}
+
+/// Takes the rows of a result as they come. False: they are more than the bounds allow.
+bool read_bounded(MYSQL_RES* result, const Bounds& bounds, Table& table) {
+  const unsigned columns = mysql_num_fields(result);
+  const MYSQL_FIELD* fields = mysql_fetch_fields(result);
+  for (unsigned i = 0; i < columns; ++i) table.columns.emplace_back(fields[i].name != nullptr ? fields[i].name : "");
+  std::size_t bytes = 0;
+  while (MYSQL_ROW row = mysql_fetch_row(result)) {
+    const unsigned long* lengths = mysql_fetch_lengths(result);
+    bytes += columns * sizeof(std::optional<std::string>);
+    for (unsigned i = 0; i < columns; ++i)
+      if (row[i] != nullptr) bytes += lengths[i] * (is_bytes(fields[i]) ? 2 : 1);
+    if (table.rows.size() == bounds.rows || bytes > bounds.bytes) return false;
+    auto& out = table.rows.emplace_back(columns);
+    for (unsigned i = 0; i < columns; ++i)
+      if (row[i] != nullptr) out[i] = is_bytes(fields[i]) ? hex(row[i], lengths[i]) : std::string{row[i], lengths[i]};
+  }
+  return true;
+}
+
 }  // namespace
 
 LibraryThread::LibraryThread() {
@@ -221,7 +270,8 @@ base::Status Connection::connect(const topology::Address& address, const Login& 
   const std::string& host = wanted.tls == Tls::verify ? address.certified_name() : address.host;
   const MYSQL* done =
       mysql_real_connect(mysql, local ? nullptr : host.c_str(), login.user.c_str(), login.password.c_str(), nullptr,
-                         local ? 0U : address.port, local ? address.path.c_str() : nullptr, CLIENT_MULTI_STATEMENTS);
+                         local ? 0U : address.port, local ? address.path.c_str() : nullptr,
+                         wanted.several_statements ? CLIENT_MULTI_STATEMENTS : 0UL);
   if (mysql->passwd != nullptr) wipe(mysql->passwd, std::strlen(mysql->passwd));
   base::Status status = done != nullptr ? check_tls(wanted) : base::Status{failure()};
   if (!status) {
@@ -247,6 +297,35 @@ base::Result<std::vector<Table>> Connection::query(std::string_view statements) 
   const base::Error error = failure();
   // What is left of the answer is unknown: only an error of the server, which ends it, leaves the connection usable.
   if (next == 0 || is_unreachable(error)) close();
+  return error;
+}
+
+/// The rest of an answer that nobody wants must not be waited for, as freeing a result does.
+void Connection::cut_off() {
+  const std::lock_guard lock{socket_mutex_};
+  if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+}
+
+base::Result<Table> Connection::read(std::string_view statement, const Bounds& bounds) {
+  if (!handle_) return base::Error{2006, "HY000", "not connected"};
+  MYSQL* mysql = &handle_->mysql;
+  Table table;
+  bool whole = true, done = false;
+  if (mysql_real_query(mysql, statement.data(), static_cast<unsigned long>(statement.size())) == 0) {
+    const std::unique_ptr<MYSQL_RES, FreeResult> result{mysql_use_result(mysql)};
+    whole = !result || read_bounded(result.get(), bounds, table);
+    if (!whole) cut_off();
+    done = whole && mysql_errno(mysql) == 0;
+  }
+  if (done) return table;
+  if (!whole) {
+    close();
+    return base::Error{1105, "HY000",
+                       "the answer has more than " + std::to_string(bounds.rows) + " rows or " +
+                           std::to_string(bounds.bytes >> 20) + " MiB: ask for less (LIMIT)"};
+  }
+  const base::Error error = failure();
+  if (is_unreachable(error)) close();
   return error;
 }
 

@@ -32,7 +32,8 @@ struct ConnectOptions {
   base::milliseconds connect_timeout{1000};  // rounded up to whole seconds: the libraries know no less
   base::milliseconds read_timeout{2000};     // one answer; likewise
   Tls tls = Tls::preferred;
-  std::string ca;  // file with the authorities' certificates, for Tls::verify
+  std::string ca;                  // file with the authorities' certificates, for Tls::verify
+  bool several_statements = true;  // false: the server refuses a packet with more than one
 };
 
 /// One result set, all values as text; NULL is absent.
@@ -42,6 +43,11 @@ struct Table {
   /// Value of the first of these columns that exists (names differ between versions; case doesn't matter); null without
   /// it.
   const std::optional<std::string>* find(std::size_t row, std::initializer_list<std::string_view> names) const;
+};
+
+/// How much of an answer is taken.
+struct Bounds {
+  std::size_t rows = 10'000, bytes = std::size_t{4} << 20;
 };
 
 /// One blocking connection to a server over libmysqlclient: Connector/C or Oracle's library, whose differences end
@@ -58,6 +64,10 @@ class Connection {
   /// Runs one or several statements (separated by `;`, constants of ours only) and returns each one's table.
   /// A statement without a table gives an empty one. After a client error (2000..2999) the connection is closed.
   base::Result<std::vector<Table>> query(std::string_view statements);
+  /// Runs one statement of an operator's and returns its table, which it reads row by row: one beyond the bounds is an
+  /// error (1105) that says so, and never half an answer. Columns of bytes come as 0x... A client error, and an answer
+  /// beyond the bounds, close the connection.
+  base::Result<Table> read(std::string_view statement, const Bounds& bounds);
   bool connected() const { return handle_ != nullptr; }
   bool encrypted() const;
   void close();
@@ -90,6 +100,7 @@ class Connection {
   base::Error failure();
   base::Status check_tls(const ConnectOptions&);
   void publish_socket(int socket);
+  void cut_off();
   struct Handle;  // the libraries don't agree on the name of their struct
   std::unique_ptr<Handle> handle_;
   Memo memo_;

@@ -24,7 +24,7 @@ constexpr const char* users_only =
 constexpr const char* variables =
     "'log_bin', 'log_slave_updates', 'log_replica_updates', 'gtid_mode', 'enforce_gtid_consistency', "
     "'gtid_strict_mode', 'event_scheduler', 'general_log', 'binlog_format', 'binlog_row_image', 'sync_relay_log', "
-    "'gtid_purged', 'replicate_do_db', 'replicate_ignore_db', 'replicate_do_table', "
+    "'log_bin_trust_function_creators', 'gtid_purged', 'replicate_do_db', 'replicate_ignore_db', 'replicate_do_table', "
     "'replicate_ignore_table', 'replicate_wild_do_table', 'replicate_wild_ignore_table', "
     "'rpl_semi_sync_master_wait_point', "
     "'rpl_semi_sync_source_wait_point', 'rpl_semi_sync_master_timeout', 'rpl_semi_sync_source_timeout', 'datadir'";
@@ -42,8 +42,6 @@ std::optional<std::uint64_t> number(const std::string& text) {
 }
 
 bool is_on(const std::string& value) { return strcasecmp(value.c_str(), "ON") == 0 || value == "1"; }
-
-std::string account_name(const std::string& user, const std::string& host) { return "'" + user + "'@'" + host + "'"; }
 
 /// One survey under way. A statement that the server refuses leaves a note; one that loses the connection ends it.
 class Asking {
@@ -109,6 +107,7 @@ void read_variables(Asking& asking, Survey& out, Flavour flavour) {
   out.gtid_mode = values.text("gtid_mode");
   out.gtid_consistency = values.on("enforce_gtid_consistency");
   out.gtid_strict_mode = values.on("gtid_strict_mode");
+  out.trusts_creators = values.on("log_bin_trust_function_creators");
   out.event_scheduler = values.on("event_scheduler");
   out.general_log = values.on("general_log");
   out.binlog_format = values.text("binlog_format");
@@ -302,5 +301,7 @@ base::Result<Survey> survey(Connection& connection, bool with_data, base::TimePo
   if (asking.lost()) return *asking.lost();
   return out;
 }
+
+std::string account_name(const std::string& user, const std::string& host) { return "'" + user + "'@'" + host + "'"; }
 
 }  // namespace wye::server

@@ -15,6 +15,8 @@ base::Result<topology::Survey> survey(Connection& connection, bool with_data, ba
 bool is_system_schema(std::string_view name);
 /// Accounts that every server has: mysql.sys, mariadb.sys, ...
 bool is_system_account(std::string_view user);
+/// As Survey::accounts has it: 'user'@'host', to compare, not to be SQL.
+std::string account_name(const std::string& user, const std::string& host);
 
 /// SHOW GRANTS says that the account may read everything; pure, for tests.
 bool reads_everything(const std::vector<std::string>& grants);

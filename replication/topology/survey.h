@@ -29,6 +29,7 @@ struct Survey {
   std::optional<bool> log_bin, log_updates, gtid_consistency, event_scheduler, general_log;
   std::string gtid_mode;                 // MySQL: OFF, OFF_PERMISSIVE, ON_PERMISSIVE, ON
   std::optional<bool> gtid_strict_mode;  // MariaDB
+  std::optional<bool> trusts_creators;   // log_bin_trust_function_creators
   std::string binlog_format, row_image, semi_sync_wait_point;
   std::optional<std::uint64_t> sync_relay_log, semi_sync_timeout;  // milliseconds
   bool semi_sync_source = false, semi_sync_replica = false;        // the plugins are loaded, or it is built in

@@ -186,11 +186,18 @@ class Sandbox:
     def finish_set_up(self, seconds=90):
         """Waits until wye has made the cluster; makes the application's account and schema on its primary."""
         if len(self.servers) > 1:
-            self.wait_operation('done', seconds)
+            self._keep_settings(self.wait_operation('done', seconds))
         self.wait_replicating()
         self.primary.sql(*self.flavour.application())
         self.sync()
         self.wye.wait_ready()
+
+    def _keep_settings(self, steps):
+        """As an operator does whom wye tells it: what MariaDB and old versions forget at a restart goes into their configuration files."""
+        for step in steps:
+            server, _, lines = (step['what'] if step['result'] == 'note' else '').partition(': this version forgets at a restart what was set; put under [mysqld]: ')
+            if lines:
+                self.server(server).keep(lines.split(', '))
 
     def wait_operation(self, state, seconds=90):
         """Until the console says that the last change of replication ended so; its steps."""

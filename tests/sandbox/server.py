@@ -130,6 +130,11 @@ class Server:
             (self.datadir / leftover).unlink(missing_ok=True)
         self.config.write_text(self.flavour.config_text({**values, 'log_error': str(self.log)}))
 
+    def keep(self, lines):
+        """More lines for my.cnf, from the next start on."""
+        with self.config.open('a') as config:
+            config.write('\n'.join(['', '[mysqld]', *lines, '']))
+
     def launch(self):
         if self.pid:
             raise SandboxError(f'{self.name} runs already')

@@ -118,6 +118,7 @@ TEST_CASE("the shipped examples load, and conf/wye.yaml shows the defaults") {
   CHECK(a.replication.interval == d.replication.interval);
   CHECK(a.replication.semi_sync == d.replication.semi_sync);
   CHECK(a.replication.provision == d.replication.provision);
+  CHECK(a.replication.restart == d.replication.restart);
   CHECK(a.failover.mode == d.failover.mode);
   CHECK(a.failover.after == d.failover.after);
   CHECK(a.failover.hold == d.failover.hold);

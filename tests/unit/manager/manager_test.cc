@@ -1,8 +1,5 @@
 #include "replication/manager/manager.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,40 +10,17 @@
 
 #include "replication/manager/change_log.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/manager/silent_server.h"
 
 using namespace wye;
 using namespace std::chrono_literals;
 using manager::LastKnown;
 using manager::Level;
+using test::SilentServer;
 using topology::State;
 using topology::Topology;
 
 namespace {
-
-/// A port of 127.0.0.1 that takes connections and never says a word, like a server that hangs.
-class SilentServer {
- public:
-  SilentServer() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(listen(socket_, 16) == 0);
-    REQUIRE(getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~SilentServer() { close(); }
-  void close() {
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = -1;
-  }
-  topology::Address address() const { return {"127.0.0.1", port_, "", ""}; }
-
- private:
-  int socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
-  std::uint16_t port_ = 0;
-};
 
 class Folder {
  public:

@@ -81,7 +81,8 @@ struct Fixture {
     b.protocol_errors[ProtocolError::http].add();
   }
   WorkerMetrics a, b;
-  Collector collector{{&a, &b}, [] { return two_servers(); }, "1.2.3", [] { return hits; }};
+  Collector collector{{&a, &b}, [] { return two_servers(); }, "1.2.3", [] { return hits; }, [] { return errant; }};
+  static const inline std::vector<std::optional<std::uint64_t>> errant{std::nullopt, 3};
   static const inline std::vector<std::pair<std::string, std::uint64_t>> hits{{"reports", 7}, {"pages", 0}};
 };
 
@@ -109,6 +110,8 @@ TEST_CASE("workers are added up, and the text can be read back") {
   CHECK(near(s.at(R"(wye_replication_lag_seconds{server="db2"})"), 1.5));
   CHECK(s.count(R"(wye_replication_lag_seconds{server="db1"})") == 0);
   CHECK(s.at(R"(wye_replication_behind_transactions{server="db2"})") == 17);
+  CHECK(s.at(R"(wye_replication_errant_transactions{server="db2"})") == 3);
+  CHECK(s.count(R"(wye_replication_errant_transactions{server="db1"})") == 0);
   CHECK(s.at("wye_topology_epoch") == 4);
   CHECK(s.at(R"(wye_rule_hits_total{rule="reports"})") == 7);
   CHECK(s.at(R"(wye_rule_hits_total{rule="pages"})") == 0);

@@ -28,7 +28,7 @@ struct World {
       server.name = "db" + std::to_string(i + 1);
       server.address = {"10.0.0." + std::to_string(i + 1), 3306, "", ""};
       wish.cluster.servers.push_back(server);
-      wish.standings.push_back({i < 2, base::milliseconds{0}});
+      wish.standings.push_back({i < 2, base::milliseconds{0}, 0});
       known.emplace_back();
       auto& seen = known.back().observation.emplace();
       seen.version = topology::parse_version(version);
@@ -147,6 +147,18 @@ TEST_CASE("the donor") {
     world.wish.donor = "db3";
     CHECK(world.troubles().find("that is to be filled") != std::string::npos);
   }
+}
+
+TEST_CASE("a donor that died is not asked again, and its number stays its own") {
+  World world;
+  world.wish.standings[1].server_number = 2;
+  world.known[1] = {};
+  world.known[1].failure = "2003: refused";
+  world.wish.died = {"db2"};
+  world.at(2).server_number = 1;
+  CHECK(world.troubles() == "");
+  CHECK(world.plan().donor == "db1");
+  CHECK(world.plan().plan.steps.front().what == "server_id = 3");
 }
 
 TEST_CASE("what is refused") {
