@@ -2,7 +2,7 @@
 # deadline: 900
 # flavours: mysql mariadb
 # slow
-"""provision_test.py, and wye killed at many records of the journal, and a donor that dies."""
+"""provision_test.py, and a donor that dies."""
 import sys
 
 import provision_test

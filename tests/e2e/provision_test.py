@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 # deadline: 300
 # flavours: mysql mariadb
-"""PROVISION fills a server while a writer goes on: by CLONE, by dump and load; refused where it should be; begun anew or undone
-when wye is killed, when the donor dies."""
+"""PROVISION fills a server while a writer goes on: by CLONE, by dump and load; refused where it should be; undone when the donor dies.
+Wye killed in the middle: killed_test.py."""
 import contextlib
-import json
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -235,49 +233,6 @@ def operation(box):
         return []
 
 
-def killed(box, options, moments):
-    """wye is killed after records of its journal; the next one brings it to its end."""
-    target, slowest, resumed = box.servers[2], 0, 0
-    for moment in moments:
-        fresh(box, target)
-        begin(box, f'PROVISION db3 {options}')
-        wait_until(lambda: moment(journal(box)), 60, 'the moment does not come', 0.0005)
-        box.wye.process.send(signal.SIGKILL)
-        wait_until(lambda: box.wye.pid is None, 10, 'wye does not die')
-        reached = len(journal(box))
-        tools = [line for line in os.popen('ps -eo args').read().splitlines() if '--defaults-file=/dev/fd/3' in line]
-        assert not tools, f'tools outlive wye: {tools}'
-        box.primary.sql(f"INSERT INTO {flavours.DATABASE}.written (what) VALUES ('while wye was dead')")
-        started = time.monotonic()
-        over = '"end"' in journal(box)[-1]
-        box.wye.start()
-        if not over:
-            resumed += 1
-            box.wait_operation('done', 120)
-            slowest = max(slowest, time.monotonic() - started)
-        try:
-            wait_until(lambda: state(box, target)['state'] == 'online', 60, lambda: f'not online: {state(box, target)}')
-            are_equal(box, target)
-        except Exception:
-            print(f'# killed after record {reached}')
-            raise
-    print(f'# {box.flavour.name} {options}: killed at {len(moments)} moments, {resumed} resumed; the slowest came to its end in {slowest:.1f} s')
-
-
-def after_record(n):
-    return lambda lines: len(lines) > n or lines and '"end"' in lines[-1]
-
-
-def wye_is_killed(box, every=2):
-    records = len(json.loads(journal(box)[0])['plan']['steps']) * 2
-    killed(box, 'BY DUMP', [after_record(n) for n in range(1, records, every)])
-
-
-def wye_is_killed_while_cloning(box, every=3):
-    records = len(json.loads(journal(box)[0])['plan']['steps']) * 2
-    killed(box, '', [after_record(n) for n in range(1, records, every)])
-
-
 @contextlib.contextmanager
 def held_load(box):
     """The program that loads begins, leaves a file, and reads nothing before the end of the block."""
@@ -348,7 +303,7 @@ def main(all_moments=False):
             tests.append(by_clone)
         tests.append(by_itself)
         if all_moments:
-            tests += [the_donor_dies, wye_is_killed] + [wye_is_killed_while_cloning] * (box.flavour.name == 'mysql')
+            tests.append(the_donor_dies)
         only = os.environ.get('WYE_TEST')
         for test in tests:
             if only and test.__name__ not in only.split(','):

@@ -4,11 +4,12 @@
 """Failures 43 to 50 and 52 of docs/FAILURES.md, on a cluster that wye made: what wye shows, refuses, and mends on command. Those in which
 servers are filled take longer: scenarios_all_test.py."""
 import sys
+import time
 
 import flavours
 import provision_test as filling
 from provision_test import console, refused, state
-from sandbox import Sandbox, wait_until
+from sandbox import Sandbox, ServerError, wait_until
 from scenario import play
 
 SHOP = flavours.DATABASE
@@ -82,12 +83,24 @@ def a_filter(box):
     return f'A replica gets a filter. SHOW PROBLEMS: "{row["what"]}"; SET UP REPLICATION and PROVISION refuse; without it all is as before.'
 
 
+def set_up_once_all_answer(box):
+    """Two replicas of one server_id throw each other out all the time, and a MariaDB primary takes no connection for a second or two meanwhile."""
+    def done():
+        try:
+            return console(box, 'SET UP REPLICATION')
+        except ServerError as error:
+            if 'could not be looked at' not in str(error):
+                raise
+            return None
+    wait_until(done, 60, 'SET UP REPLICATION finds a server that does not answer, again and again', 0.2)
+
+
 def the_same_server_id(box):
     target, other = box.servers[2], box.servers[1]
     own = target.value('SELECT @@GLOBAL.server_id')
     target.sql(f"SET GLOBAL server_id = {other.value('SELECT @@GLOBAL.server_id')}")
     row = problems(box, target, 'the same server_id')
-    console(box, 'SET UP REPLICATION')
+    set_up_once_all_answer(box)
     assert target.value('SELECT @@GLOBAL.server_id') == own, target.value('SELECT @@GLOBAL.server_id')
     all_online(box)
     rows_arrive(box)
@@ -197,6 +210,80 @@ def the_donor_dies(box):
     return 'The donor dies while its dump is loaded: undone (db3 is empty again, reads never see it); PROVISION again takes another donor; equal.'
 
 
+def begins_again(box, before, ended):
+    """Once wye has seen that the donor is dead, and has undone. `before`: what its log was."""
+    wait_until(lambda: 'event=donor_died' in box.wye.log.read_text()[len(before):] or ended, 60, lambda: f'not noticed: {filling.operation(box)}')
+    assert not ended, ended
+
+
+def follows_without(box, donor, thread, ended):
+    """The copy is there, is right, and answers reads; the dead one comes back later."""
+    target = box.servers[2]
+    thread.join(90)
+    assert ended and not isinstance(ended[0], Exception), ended
+    notes = [row['what'] for row in ended[0] if row['result'] == 'note' and 'died while it was copied from' in row['what']]
+    assert len(notes) == 1 and donor.name in notes[0], ended[0]
+    is_online(box, target)
+    target.wait_for(box.primary.position())
+    assert filling.tables(target) == filling.tables(box.primary)
+    keep(donor, ['read_only = ON', 'server_id = 2'])
+    donor.start()
+    all_online(box)
+    rows_arrive(box)
+    return notes[0]
+
+
+def the_donor_dies_for_good(box):
+    donor, target = box.servers[1:]
+    before = box.wye.log.read_text()
+    filling.fresh(box, target)
+    with filling.held_load(box) as held:
+        ended, thread = filling.begin(box, 'PROVISION db3 BY DUMP')
+        wait_until(held.exists, 60, lambda: f'no load: {filling.operation(box)} {ended}')
+        donor.kill()
+        begins_again(box, before, ended)
+    note = follows_without(box, donor, thread, ended)
+    return f'The donor dies while its dump is loaded, and does not come back: all is undone, and the same command begins anew from the primary ("{note}"); reads never see it before; equal.'
+
+
+def the_donor_dies_while_a_server_is_added(box):
+    """ADD SERVER takes another one as well; between the two the new server is nobody's."""
+    donor, target = box.servers[1:]
+    before = box.wye.log.read_text()
+    console(box, 'REMOVE SERVER db3')
+    target.kill()
+    target.create(filling.template(box.flavour, lambda text: None), box._server_values(target))
+    target.start()
+    with filling.held_load(box) as held:
+        ended, thread = filling.begin(box, f"ADD SERVER '{target.address}' AS db3 BY DUMP")
+        wait_until(held.exists, 60, lambda: f'no load: {filling.operation(box)} {ended}')
+        donor.kill()
+        begins_again(box, before, ended)
+    follows_without(box, donor, thread, ended)
+    return None
+
+
+def the_donor_of_a_clone_dies_for_good(box):
+    """The copy is slowed down to a MiB a second until the donor is dead."""
+    if box.flavour.name != 'mysql':
+        return None
+    donor, target = box.servers[1:]
+    before = box.wye.log.read_text()
+    filling.fresh(box, target)
+    target.sql("INSTALL PLUGIN clone SONAME 'mysql_clone.so'", 'SET GLOBAL clone_max_data_bandwidth = 1')
+    ended, thread = filling.begin(box, 'PROVISION db3')
+    copied = "SELECT COUNT(*) FROM performance_schema.clone_progress WHERE STAGE = 'FILE COPY' AND STATE = 'In Progress' AND DATA > 1000000"
+    wait_until(lambda: target.value(copied) == '1' or ended, 60, lambda: f'no copy: {filling.operation(box)} {ended}', 0.05)
+    donor.kill()
+    begun = time.monotonic()
+    begins_again(box, before, ended)
+    noticed = time.monotonic() - begun
+    target.sql('SET GLOBAL clone_max_data_bandwidth = 0')
+    note = follows_without(box, donor, thread, ended)
+    return (f'The donor of a CLONE dies and does not come back. The server would wait for it for minutes; wye ends the statement when the donor has not answered for 10 s, undoes '
+            f'({noticed:.0f} s after its death), and begins anew from the primary ("{note}"); equal.')
+
+
 def a_clone_does_not_restart(box):
     """Without a supervisor the server stops at the CLONE's end."""
     if box.flavour.name != 'mysql':
@@ -293,6 +380,7 @@ def main(long_ones=False):
                      (49, a_stale_source_on_the_primary), (43, an_old_primary_comes_back_clean), (43, an_old_primary_comes_back_with_more)]
         if long_ones:  # a CLONE takes ten seconds, most of them the restart
             scenarios = [(48, the_primary_dies_while_a_server_is_filled), (47, the_donor_dies),
+                         (47, the_donor_dies_for_good), (47, the_donor_of_a_clone_dies_for_good), (47, the_donor_dies_while_a_server_is_added),
                          (47, a_clone_does_not_restart), (43, an_old_primary_comes_back_clean), (46, rebuilt_with_its_old_number)]
         play(box, scenarios)
 
