@@ -140,32 +140,12 @@ def real(path, flavour, preset):
     return name, len(passed) if passed or failed else 1, failed, seconds, output, log
 
 
-def crashed_by_itself(output):
-    """A server of a failed test that died of a fault of its own: docs/SANDBOX.md, "When a server crashes". Nothing else counts."""
-    for folder in re.findall(r'^sandbox: the logs are in (\S+)$', output, re.M):
-        for log in Path(folder).glob('db*/error.log'):
-            text = log.read_text('utf-8', 'replace')
-            if 'mariadbd got signal 11' in text and '(_ZN8ha_maria10drop_table' in text:
-                return log
-    return None
-
-
-def real_again(path, flavour, preset):
-    """Once more, and only that, if a server crashed by itself."""
-    first = real(path, flavour, preset)
-    log = crashed_by_itself(first[4]) if first[2] else None
-    if log is None:
-        return first
-    print(f'AGAIN {first[0]}: mariadbd crashed in ha_maria::drop_table, {log}', flush=True)
-    return real(path, flavour, preset)
-
-
 def all_real(tally, paths, preset):
     """Two at a time: they wait more than they work, and each has servers, ports and a folder of its own."""
     jobs = [(path, flavour) for path in paths for flavour in header(path)[1]
             if flavour != 'mysql56' or platform.machine() == 'x86_64']
     with ThreadPoolExecutor(2 if preset == 'release' else 1) as pool:
-        for done in as_completed([pool.submit(real_again, path, flavour, preset) for path, flavour in jobs]):
+        for done in as_completed([pool.submit(real, path, flavour, preset) for path, flavour in jobs]):
             name, passed, failed, seconds, output, log = done.result()
             tally.record(name, passed, failed, seconds)
             if failed:

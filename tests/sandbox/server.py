@@ -124,11 +124,12 @@ class Server:
 
     def create(self, template, values):
         shutil.rmtree(self.folder, ignore_errors=True)  # the logs of one that failed
-        self.folder.mkdir(parents=True)
+        (self.folder / 'tmp').mkdir(parents=True)
         subprocess.run(['cp', '-a', '--reflink=auto', str(template), str(self.datadir)], check=True)
         for leftover in ['auto.cnf', *(p.name for p in self.datadir.glob('*.pem'))]:  # each server has its own uuid and keys
             (self.datadir / leftover).unlink(missing_ok=True)
-        self.config.write_text(self.flavour.config_text({**values, 'log_error': str(self.log)}))
+        # A mariadbd that starts deletes what others have there: their temporary tables too.
+        self.config.write_text(self.flavour.config_text({**values, 'tmpdir': str(self.folder / 'tmp'), 'log_error': str(self.log)}))
 
     def keep(self, lines):
         """More lines for my.cnf, from the next start on."""
