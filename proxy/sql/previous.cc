@@ -67,16 +67,11 @@ bool counts(std::string_view text, const Dialect& dialect) {
 
 /// One of them, at least.
 bool one_sets_found_rows(std::string_view text, const Dialect& dialect, unsigned most) {
-  const auto sets = [&](std::string_view one) { return sets_found_rows(one, classify(one, dialect), dialect); };
-  Lexer lexer{text, dialect};
-  const char* begin = text.data();
-  for (Token token = lexer.next(); !ends(token) && most > 0; token = lexer.next()) {
-    if (!token.is(';')) continue;
-    --most;
-    if (sets({begin, static_cast<std::size_t>(token.text.data() - begin)})) return true;
-    begin = token.text.data() + 1;
-  }
-  return most > 0 && sets({begin, static_cast<std::size_t>(text.data() + text.size() - begin)});
+  auto all = statements_of(text, dialect);
+  all.resize(std::min<std::size_t>(all.size(), most));
+  return std::any_of(all.begin(), all.end(), [&](std::string_view one) {
+    return sets_found_rows(one, classify(one, dialect), dialect);
+  });
 }
 
 }  // namespace
@@ -88,6 +83,21 @@ std::uint8_t previous_use(std::string_view text, const Dialect& dialect) {
     if (token.is_name()) use = static_cast<std::uint8_t>(use | of_word(token.text));
   }
   return use;
+}
+
+std::vector<std::string_view> statements_of(std::string_view text, const Dialect& dialect) {
+  std::vector<std::string_view> all;
+  Lexer lexer{text, dialect};
+  const char* begin = text.data();
+  bool empty = true;
+  for (Token token = lexer.next(); !ends(token); token = lexer.next()) {
+    const bool over = token.is(';');
+    if (over && !empty) all.emplace_back(begin, static_cast<std::size_t>(token.text.data() - begin));
+    if (over) begin = token.text.data() + 1;
+    empty = over;
+  }
+  if (!empty) all.emplace_back(begin, static_cast<std::size_t>(text.data() + text.size() - begin));
+  return all;
 }
 
 bool shows_without_table(std::string_view text, const Dialect& dialect) {

@@ -2,6 +2,7 @@
 #include <climits>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "proxy/sql/facts.h"
 
@@ -17,6 +18,9 @@ enum PreviousUse : std::uint8_t {
   previous_diagnostics = 1u << 4,  // SHOW WARNINGS, SHOW ERRORS, GET DIAGNOSTICS: no constant can stand for them
 };
 std::uint8_t previous_use(std::string_view text, const Dialect& dialect);
+
+/// The statements of a packet with several, in their order; empty ones left out.
+std::vector<std::string_view> statements_of(std::string_view text, const Dialect& dialect);
 
 /// SHOW that reads no table, also none of information_schema: it changes neither FOUND_ROWS() nor, on MariaDB, the
 /// conditions (tried on MySQL 9.7.4 and MariaDB 10.11.19).

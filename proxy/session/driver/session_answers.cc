@@ -107,6 +107,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         ran_.result_set = part == Part::ok_of_result;
         ran_.affected_rows = ok.affected_rows;
         ran_.insert_id = std::max(ran_.insert_id, ok.insert_id);
+        ran_.warned_before = ran_.warned_before || ran_.warnings > 0;
         ran_.warnings = ok.warnings;
         const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
         const bool tells_last = command_[4] == com_init_db || command_[4] == com_set_option;
@@ -131,6 +132,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       if (const auto parsed = protocol::parse_eof(payload); const auto* eof = std::get_if<protocol::EofInfo>(&parsed)) {
         session_.apply_status(eof->status, is_primary(server_));
         ran_.result_set = true;
+        ran_.warned_before = ran_.warned_before || ran_.warnings > 0;
         ran_.warnings = eof->warnings;
         if (command_[4] == com_set_option) payload = renumbered = with_last_warnings(*eof);
       }

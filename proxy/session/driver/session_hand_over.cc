@@ -210,7 +210,7 @@ bool Session::recall_for(topology::ServerId server) {
   const bool shows = command_[4] == com_query && !facts_.several && sql::same(facts_.verb, "show");
   if (shows && (use & sql::previous_diagnostics) != 0) use |= sql::previous_conditions;
   const auto from = previous_.elsewhere(use, server);
-  if (auto* backend = from ? held(*from) : nullptr; backend != nullptr && backend->idle()) {
+  if (auto* backend = from ? held(*from) : nullptr; backend != nullptr && backend->ready()) {
     server_ = server;
     recall(*from, Recalling::Then::run, false);
     return true;

@@ -41,7 +41,8 @@ bool may_set_insert_id(const PreviousValues::Ran& ran, const sql::Facts& facts) 
 /// MariaDB clears the conditions only for statements with tables (tried on 10.11.19).
 bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, std::string_view text,
                        const sql::Dialect& dialect) {
-  if (ran.failed || ran.warnings > 0 || (facts.several && facts.kind != sql::Kind::read)) return false;
+  if (ran.failed || ran.warnings > 0) return false;
+  if (facts.has(sql::fx_previous_result) && (sql::same(facts.verb, "show") || sql::same(facts.verb, "get"))) return true;
   switch (facts.kind) {
     case sql::Kind::read:
       if (sql::same(facts.verb, "show")) return sql::shows_without_table(text, dialect);
@@ -60,6 +61,14 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, 
       return sql::same(facts.verb, "unlock") || sql::same(facts.verb, "kill") || sql::same(facts.verb, "xa") ||
              (facts.why == sql::Why::text_prepare && !sql::same(facts.verb, "execute"));  // PREPARE, DROP PREPARE
   }
+}
+
+/// Of several, each so.
+bool all_leave_conditions(const PreviousValues::Ran& ran, const std::vector<std::string_view>& all,
+                          const sql::Dialect& dialect) {
+  return std::all_of(all.begin(), all.end(), [&](std::string_view one) {
+    return leaves_conditions(ran, sql::classify(one, dialect), one, dialect);
+  });
 }
 
 /// What it did with those of the statement before, on its connection, only MariaDB knows: a routine leaves them if
@@ -145,25 +154,38 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
   row_count_at_ = ran.server;
   if (may_set_insert_id(ran, facts)) insert_id_.reset();
   if (reads_previous && sql::same(facts.verb, "show")) return false;
+  if (dialect.mariadb && facts.several) return ran_several(ran, text, dialect);
   if (has_conditions(ran.server) && may_leave_conditions(ran, facts, text, dialect)) {
     last_warnings_ = 0;
     return false;
   }
   if (dialect.mariadb && leaves_conditions(ran, facts, text, dialect)) return false;
-  conditions_at_ = ran.server;
-  conditions_count_ = last_warnings_;
-  errors_count_ = 0;
-  stored_.reset();
-  own_error_.reset();
+  conditions_are_at(ran.server, last_warnings_);
   return true;
 }
 
-void PreviousValues::prepared(ServerId server, unsigned warnings) {
+/// MariaDB: those of one in the middle stay, if all behind it leave them. How many there are nobody has said.
+bool PreviousValues::ran_several(const Ran& ran, std::string_view text, const sql::Dialect& dialect) {
+  const auto all = sql::statements_of(text, dialect);
+  if (!ran.warned_before && all_leave_conditions(ran, all, dialect)) return false;
+  const bool last_leaves = !all.empty() && all_leave_conditions(ran, {all.back()}, dialect);
+  conditions_are_at(ran.server, last_leaves ? 1 : last_warnings_);
+  uncounted_ = last_leaves;
+  return true;
+}
+
+void PreviousValues::conditions_are_at(ServerId server, unsigned count) {
   conditions_at_ = server;
+  conditions_count_ = count;
+  errors_count_ = 0;
+  uncounted_ = false;
   stored_.reset();
   own_error_.reset();
-  errors_count_ = 0;
-  conditions_count_ = last_warnings_ = warnings;
+}
+
+void PreviousValues::prepared(ServerId server, unsigned warnings) {
+  last_warnings_ = warnings;
+  conditions_are_at(server, warnings);
 }
 
 void PreviousValues::ran_command(const Ran& ran, bool mariadb) {
@@ -253,7 +275,9 @@ bool PreviousValues::numbers_answered(ServerId server, bool primary, const Rows&
 void PreviousValues::conditions_answered(ServerId server, Conditions told) {
   if (conditions_at_ != server) return;
   errors_count_ = static_cast<unsigned>(std::count(told.is_error.begin(), told.is_error.end(), true));
-  if (told.rows.empty()) conditions_count_ = 0;  // a routine has taken them away, after all
+  if (told.rows.empty() || uncounted_)  // a routine has taken them away, after all
+    conditions_count_ = static_cast<unsigned>(told.rows.size());
+  uncounted_ = false;
   stored_ = std::move(told);
   conditions_at_.reset();
 }

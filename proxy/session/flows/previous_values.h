@@ -36,6 +36,7 @@ class PreviousValues {
     unsigned warnings = 0;
     std::uint16_t error = 0;  // the code of the error
     unsigned results = 0;     // before it
+    bool warned_before = false;  // an earlier one of several results had warnings
   };
   /// True: the conditions are this statement's now; false: it has left those of an earlier one, or may have.
   bool ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);
@@ -136,6 +137,9 @@ class PreviousValues {
   const std::optional<ServerId>& last_server() const { return last_; }
 
  private:
+  bool ran_several(const Ran& ran, std::string_view text, const sql::Dialect& dialect);
+  void conditions_are_at(ServerId server, unsigned count);
+
   std::optional<ServerId> last_;               // where the previous statement ran
   std::optional<ServerId> found_rows_at_;      // absent: found_rows_
   std::string found_rows_;                     // empty: nothing has set it
@@ -144,6 +148,7 @@ class PreviousValues {
   std::optional<std::string> insert_id_{"0"};  // absent: on the connection to the primary
   std::optional<ServerId> conditions_at_;      // absent: stored_
   unsigned conditions_count_ = 0, errors_count_ = 0, last_warnings_ = 0;
+  bool uncounted_ = false;  // conditions_count_ is not known, but for 0
   bool last_failed_ = false;
   std::optional<Conditions> stored_;
   std::optional<base::Error> own_error_;

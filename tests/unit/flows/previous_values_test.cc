@@ -222,6 +222,30 @@ TEST_CASE("MariaDB keeps the conditions over statements without tables") {
   CHECK_FALSE(s.values.has_conditions(primary));
 }
 
+TEST_CASE("MariaDB: conditions within several statements stay while those behind them use no table") {
+  Session s;
+  s.dialect.mariadb = true;
+  const auto warning = [](std::size_t count) {
+    return PreviousValues::Conditions{{1}, {{1}}, std::vector<protocol::Bytes>(count), std::vector<bool>(count)};
+  };
+  s.runs("SELECT nope", primary, {0, false, true, false, 0, 0, 0});
+  s.runs("SELECT 1; COMMIT", primary);
+  CHECK(s.values.has_conditions(primary));  // that of SELECT nope
+  s.runs("INSERT IGNORE INTO t VALUES (1), (1), (1); SELECT 1; COMMIT", primary);
+  CHECK(s.values.has_conditions(primary));  // perhaps
+  s.values.conditions_answered(primary, warning(2));
+  CHECK(s.text("SELECT @@warning_count", replica) == "SELECT NULLIF(2|0,-1) AS `@@warning_count`");
+  s.reads("SELECT a FROM t", primary);
+  PreviousValues::Ran warned;
+  warned.warned_before = true;
+  s.runs("SELECT CAST('x' AS DATE); COMMIT", primary, warned);
+  CHECK(s.values.has_conditions(primary));
+  s.values.conditions_answered(primary, warning(2));
+  CHECK(s.text("SELECT @@warning_count", replica) == "SELECT NULLIF(2|0,-1) AS `@@warning_count`");
+  s.runs("INSERT IGNORE INTO t VALUES (1); SELECT 1; SELECT a FROM t;", primary);
+  CHECK_FALSE(s.values.has_conditions(primary));
+}
+
 TEST_CASE("SHOW WARNINGS and its kind, as the servers spell it") {
   const auto parse = [](const char* text) { return parse_show_conditions(text, sql::Dialect{}); };
   REQUIRE(parse("show warnings;"));
