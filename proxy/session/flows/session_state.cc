@@ -167,6 +167,8 @@ void SessionState::note_names(const protocol::OkInfo& ok, const sql::Facts* fact
 
 void SessionState::set_variable(std::string_view variable, std::string_view value, bool from_primary) {
   if (variable.starts_with("session_track_")) {
+    // Else they are asked behind the SET (ask_trackers).
+    if (in_transaction()) trackers_.insert_or_assign(std::string(variable), std::string(value));
     tracker_change_ = true;
     keep(Keep::trackers);
     return;
