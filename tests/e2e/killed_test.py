@@ -236,7 +236,7 @@ def main(whole=False):
         box.sync()
         tests = [provision, add_server, undoing]
         if box.flavour.name == 'mysql':
-            tests = [provision, undoing, provision_by_clone, add_server] if whole else [provision, undoing]
+            tests = [provision, undoing, add_server, provision_by_clone] if whole else [provision, undoing]
         only = os.environ.get('WYE_TEST')
         for test in tests:
             if only and test.__name__ not in only.split(','):

@@ -141,11 +141,16 @@ def first_difference(direct, through, script):
 ASKS = re.compile(r'SHOW (COUNT\(\*\) )?(WARNINGS|ERRORS)|@@(warning|error)_count|GET .*DIAGNOSTICS', re.I)
 
 
+def _text(script, at):
+    """What runs there: an EXECUTE's is its PREPARE's."""
+    op = script.ops[at]
+    texts = [o.text for o in script.ops[:at] if o.do == 'prepare' and o.name == op.name] if op.do == 'execute' else [op.text]
+    return texts[-1] if texts else ''
+
+
 def _calls(script, at):
     """Does it call a procedure?"""
-    op = script.ops[at]
-    texts = [op.text] if op.do == 'query' else [o.text for o in script.ops[:at] if op.do == 'execute' and o.do == 'prepare' and o.name == op.name]
-    return bool(texts) and re.match(r'\s*CALL\b', texts[-1], re.I) is not None
+    return script.ops[at].do in ('query', 'execute') and re.match(r'\s*CALL\b', _text(script, at), re.I) is not None
 
 
 def _cached_routine(script, direct, at):
@@ -175,12 +180,12 @@ def _undefined_found_rows(script, direct, at):
     there before: by its plan. wye could know only by asking after each one."""
     if script.flavour != 'mysql' or 'FOUND_ROWS' not in script.ops[at].text.upper():
         return False
-    for op, answer in zip(script.ops[at - 1::-1] if at else [], direct[at - 1::-1] if at else []):
-        if op.do == 'beside' or 'FOUND_ROWS' in op.text.upper():
+    for i in range(at - 1, -1, -1):
+        if script.ops[i].do == 'beside' or 'FOUND_ROWS' in _text(script, i).upper():
             continue
-        last = answer[-1]
+        last = direct[i][-1]
         updates = last[0] == 'ok' and b'Rows matched: 0 ' in last[5]
-        if updates or (last[0] == 'err' and (op.do == 'execute' or re.search(r'\bUPDATE\b', op.text, re.I))):
+        if updates or (last[0] == 'err' and re.search(r'\bUPDATE\b', _text(script, i), re.I)):
             return True
         if last[0] == 'rows':
             return False
