@@ -67,15 +67,21 @@ bool Session::prepare_maker(pool::Backend& backend) {
   return true;
 }
 
-/// Its conditions are this connection's then, and its counts.
+/// Its conditions are this connection's then, and its counts, unless a SELECT without a table has counted behind it.
 void Session::run_maker(pool::Backend& backend) {
   auto* statement = maker_->statement != 0 ? prepared_.find(maker_->statement) : nullptr;
   const auto framed = statement != nullptr ? execute_frame(backend, *statement, maker_->command) : maker_->command;
   const bool prepare = framed.size() > 4 && framed[4] == com_stmt_prepare;
   const auto expect = prepare ? protocol::Expect::prepare : protocol::Expect::query;
+  const auto server = backend.key().server;
   if (!framed.empty()) backend.submit(ignored, expect, framed);
+  const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
+  if (mariadb && may_keep_found_rows() && previous_.found_one_row()) {  // MySQL's SELECT takes the conditions away
+    backend.submit(ignored, protocol::Expect::query, backend.command(com_query, "SELECT 1"));
+    previous_.found_rows_made(server);
+  }
   backend.state().conditions = true;
-  previous_.conditions_made(backend.key().server);
+  previous_.conditions_made(server);
   maker_.reset();
 }
 
@@ -123,7 +129,7 @@ bool Session::may_keep_found_rows() const {
 void Session::send_found_rows(pool::Backend& backend) {
   const auto server = backend.key().server;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
-  if (mariadb && previous_.has_conditions(server)) return;  // it would take them away
+  if (mariadb && (previous_.has_conditions(server) || must_run_maker(backend))) return;  // it would take them away
   const std::string sql = may_keep_found_rows() ? previous_.found_rows_sql(server) : std::string{};
   if (sql.empty()) return;
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));

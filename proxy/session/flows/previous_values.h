@@ -101,6 +101,8 @@ class PreviousValues {
   void count_lost(ServerId server) {
     if (row_count_at_ == server) row_count_at_.reset();
   }
+  /// It is known to be 1, on no connection.
+  bool found_one_row() const { return !found_rows_at_ && found_rows_ == "1"; }
   /// SQL that makes FOUND_ROWS() of a connection what it is for this session. Empty: it is there already, or can't be.
   std::string found_rows_sql(ServerId server) const;
   void found_rows_made(ServerId server) {
