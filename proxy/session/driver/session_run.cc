@@ -293,7 +293,7 @@ void Session::note_previous(bool failed) {
   ran_.primary = is_primary(server_);
   ran_.failed = failed;
   if (command == com_init_db || command == com_field_list) {
-    previous_.ran_command(ran_, context_.topology->flavour == topology::Flavour::mariadb);
+    previous_.ran_command(ran_, command == com_field_list, context_.topology->flavour == topology::Flavour::mariadb);
     if (auto* backend = held(server_); backend != nullptr) backend->state().conditions = true;  // maybe
   }
   if (!statement) return;

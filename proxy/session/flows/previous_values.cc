@@ -188,16 +188,24 @@ void PreviousValues::prepared(ServerId server, unsigned warnings) {
   conditions_are_at(server, warnings);
 }
 
-void PreviousValues::ran_command(const Ran& ran, bool mariadb) {
+void PreviousValues::ran_command(const Ran& ran, bool field_list, bool mariadb) {
   last_ = row_count_at_ = ran.server;
   row_count_ = ran.result_set || ran.failed ? "-1" : "0";
-  const bool deprecated = ran.result_set && !mariadb;  // COM_FIELD_LIST: after its answer, which counts none
+  const bool deprecated = field_list && !mariadb;  // told after its answer, which does not count it
   const bool says = ran.failed || deprecated || (ran.result_set && ran.warnings > 0);
   if (!says) return;
   if (conditions_at_ != ran.server || mariadb) conditions_count_ = 0;
   conditions_at_ = ran.server;
-  conditions_count_ += std::max(1U, ran.warnings);
-  last_warnings_ = ran.failed || ran.warnings > 0 ? conditions_count_ : 0;
+  const unsigned said = std::max(ran.failed && deprecated ? 2U : 1U, ran.warnings);
+  conditions_count_ += said;
+  if (mariadb) {
+    last_warnings_ = ran.failed || ran.warnings > 0 ? conditions_count_ : 0;
+  } else if (!ran.failed) {
+    last_warnings_ = ran.warnings;
+  } else {  // MySQL forgets what it has counted when it opens the table (tried on 9.7.4)
+    constexpr std::uint16_t no_database = 1046;
+    last_warnings_ = field_list && ran.error != no_database ? 1 : last_warnings_ + said;
+  }
   errors_count_ = ran.failed ? 1 : 0;
   stored_.reset();
   own_error_.reset();

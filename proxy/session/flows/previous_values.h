@@ -72,7 +72,7 @@ class PreviousValues {
   /// COM_STMT_PREPARE; on MariaDB of a statement with tables.
   void prepared(ServerId server, unsigned warnings);
   /// COM_INIT_DB or COM_FIELD_LIST: what they say goes, on MySQL, with the conditions that are there.
-  void ran_command(const Ran& ran, bool mariadb);
+  void ran_command(const Ran& ran, bool field_list, bool mariadb);
   /// wye has answered with an OK of its own.
   void done_here() {
     row_count_.assign(1, '0');

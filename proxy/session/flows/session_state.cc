@@ -209,7 +209,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   apply_status(ok.status, from_primary || (facts != nullptr && facts->has(sql::Effect::fx_autocommit)));
   // SET and USE begin no transaction, so they do not use up what SET TRANSACTION said of the next one.
   if (facts != nullptr && (facts->kind == sql::Kind::set || facts->kind == sql::Kind::use)) next_unknown_ = had_next;
-  if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables) && pin_ == Pin::lock_tables) pin_ = Pin::none;
+  if (facts != nullptr && facts->has(sql::Effect::fx_unlock_tables)) tables_locked_ = false;
   if (facts != nullptr && facts->has(sql::Effect::fx_handler)) pin(Pin::handler);
   // A routine runs in its own schema, which its results name; an error behind them does not say that it is over.
   const bool calls =
@@ -287,7 +287,7 @@ void SessionState::reset(bool same_user) {
   status_ = protocol::status::autocommit;
   sticky_ = sticky_ && same_user;
   pin_ = sticky_ ? Pin::sticky_setting : Pin::none;
-  next_unknown_ = tracker_change_ = by_charset_ = false;
+  next_unknown_ = tracker_change_ = by_charset_ = tables_locked_ = false;
   next_ = {};
   names_charset_.clear();
   schema_forgotten_ = same_user;
@@ -486,7 +486,7 @@ void SessionState::fill(routing::SessionView& view) const {
   view.in_transaction = in_transaction();
   view.transaction_read_only = (status_ & protocol::status::in_transaction_readonly) != 0;
   view.autocommit = (status_ & protocol::status::autocommit) != 0;
-  view.pinned = pin_ != Pin::none || next_unknown_;
+  view.pinned = pinned() != Pin::none || next_unknown_;
   const auto find = [this](std::string_view a, std::string_view b) {
     auto it = variables_.find(a);
     if (it == variables_.end()) it = variables_.find(b);

@@ -148,10 +148,15 @@ class SessionState {
   void keep(Keep why) {
     if (keep_ == Keep::none) keep_ = why;
   }
+  /// UNLOCK TABLES takes away that of LOCK TABLES, and leaves what pins besides.
   void pin(Pin why) {
-    if (pin_ == Pin::none) pin_ = why;
+    if (why == Pin::lock_tables) {
+      tables_locked_ = true;
+    } else if (pin_ == Pin::none) {
+      pin_ = why;
+    }
   }
-  Pin pinned() const { return pin_; }
+  Pin pinned() const { return pin_ == Pin::none && tables_locked_ ? Pin::lock_tables : pin_; }
   /// A statement of this session's has run there.
   bool has_used(const ConnectionState& connection) const {
     return connection.schema_use != 0 && connection.schema_use >> 32 == schema_use_ >> 32;
@@ -165,7 +170,7 @@ class SessionState {
     look_again();
   }
   bool schema_forgotten() const { return schema_forgotten_ && !schema.empty(); }
-  Keep kept() const { return pin_ != Pin::none || next_unknown_ ? Keep::pinned : keep_; }
+  Keep kept() const { return pinned() != Pin::none || next_unknown_ ? Keep::pinned : keep_; }
   std::uint16_t status() const { return status_; }
   bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
   /// SQL that gives a connection the client's own session_track_*, for a statement that shows or sets them; SQL that
@@ -205,7 +210,8 @@ class SessionState {
   std::uint64_t version_;
   std::uint64_t schema_use_;
   std::uint16_t status_ = protocol::status::autocommit;
-  Pin pin_ = Pin::none;
+  Pin pin_ = Pin::none;  // the first but LOCK TABLES
+  bool tables_locked_ = false;
   Keep keep_ = Keep::none;
   NextTransaction next_;
   bool maybe_ended_ = false;  // the transaction, by a statement that failed

@@ -246,6 +246,22 @@ TEST_CASE("MariaDB: conditions within several statements stay while those behind
   CHECK_FALSE(s.values.has_conditions(primary));
 }
 
+TEST_CASE("MySQL: what COM_INIT_DB tells of the commands before it") {
+  Session s;
+  PreviousValues::Ran failed;
+  failed.failed = true;
+  failed.error = 1146;
+  failed.server = primary;
+  s.runs("SELECT CAST('x' AS DATE), id FROM t", primary, {0, false, false, true, 0, 0, 2});
+  s.values.ran_command(failed, false, false);  // COM_INIT_DB
+  CHECK(s.values.last_warnings() == 3);
+  s.values.ran_command(failed, true, false);  // COM_FIELD_LIST
+  CHECK(s.values.last_warnings() == 1);
+  failed.error = 1046;
+  s.values.ran_command(failed, true, false);
+  CHECK(s.values.last_warnings() == 3);
+}
+
 TEST_CASE("SHOW WARNINGS and its kind, as the servers spell it") {
   const auto parse = [](const char* text) { return parse_show_conditions(text, sql::Dialect{}); };
   REQUIRE(parse("show warnings;"));

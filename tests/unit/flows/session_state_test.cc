@@ -312,7 +312,6 @@ TEST_CASE("SET TRANSACTION that fails pins nothing") {
 TEST_CASE("what no tracker reports pins, with its reason; the first one stays") {
   for (const auto& [effect, why] :
        std::vector<std::pair<sql::Effect, Pin>>{{sql::fx_temporary_table, Pin::temporary_table},
-                                                {sql::fx_lock_tables, Pin::lock_tables},
                                                 {sql::fx_xa, Pin::xa},
                                                 {sql::fx_sticky_setting, Pin::sticky_setting}}) {
     SessionState s;
@@ -349,9 +348,18 @@ TEST_CASE("UNLOCK TABLES takes away the pin of LOCK TABLES and no other") {
   s.pin(Pin::lock_tables);
   s.apply(Ok().info, &unlock, true);
   CHECK(s.pinned() == Pin::none);
-  s.pin(Pin::temporary_table);
+  s.pin(Pin::lock_tables);
+  s.pin(Pin::temporary_table);  // begun while tables were locked
   s.apply(Ok().info, &unlock, true);
   CHECK(s.pinned() == Pin::temporary_table);
+  s.pin(Pin::lock_tables);
+  s.apply(Ok().info, &unlock, true);
+  CHECK(s.pinned() == Pin::temporary_table);
+  s.reset();
+  s.pin(Pin::lock_tables);
+  CHECK(view(s).pinned);
+  s.reset();
+  CHECK(s.pinned() == Pin::none);
 }
 
 TEST_CASE("a SET that changed something and named nothing pins") {
