@@ -43,16 +43,21 @@ void Session::note_routine(pool::Backend& backend) const {
   if (runs && command_[4] != com_stmt_prepare) backend.state().routine = true;
 }
 
-/// A routine of another schema has run, and the session came back to its own.
+/// A routine of another schema has run, and the session came back to its own. Behind results that name that schema an
+/// error does not say so: the connection's next answer would, and may be another session's.
 void Session::note_other_schema() {
   const bool ran = command_[4] == com_query || command_[4] == com_stmt_execute;
   const bool routine = facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function);
-  if (!ran || !routine || !session_.would_notice_other_schema()) return;
+  const bool untold =
+      ran_.failed && ran_.results > 0 && (capabilities_ & protocol::cap::session_track) != 0 && !facts_.several;
+  if (!ran || !routine || (!untold && !session_.would_notice_other_schema())) return;
   static constexpr std::uint16_t before_it_ran[] = {1305, 1318, 1370};
   const auto* const end = std::end(before_it_ran);
   if (ran_.failed && std::find(std::begin(before_it_ran), end, ran_.error) != end) return;
   const std::string_view text = statement_ != nullptr ? std::string_view{statement_->text} : command_text();
   if (!sql::calls_in_another_schema(text, dialect(), session_.schema)) return;
+  if (untold) pending_trackers_ = schema_tracker(session_.schema);
+  if (!session_.would_notice_other_schema()) return;
   session_.came_back_to_schema();
   if (auto* backend = held(server_); backend != nullptr) session_.used(backend->state(), session_.schema);
 }

@@ -122,8 +122,8 @@ bool Session::ask_trackers(pool::Backend& backend) {
   if (!set || !backend.tracks() || command_[4] == com_stmt_prepare) return false;
   values_unknown_ = true;
   session_.trackers_lost();
+  if (session_.in_transaction()) return false;  // where that of transactions can't be set
   backend.state().tells_next = false;
-  if (session_.in_transaction()) return false;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   backend.submit(trackers_, protocol::Expect::query, backend.command(com_query, SessionState::ask_trackers(mariadb)));
   return true;

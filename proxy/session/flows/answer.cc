@@ -130,6 +130,15 @@ bool carry_trackers(Part part, const Encoding& encoding, protocol::OkInfo& ok, B
   return true;
 }
 
+Bytes schema_tracker(std::string_view schema) {
+  protocol::TrackerItem item;
+  item.type = protocol::TrackerType::schema;
+  item.value = schema;
+  Bytes block;
+  put_item(block, item);
+  return block;
+}
+
 bool keep_schema(const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending) {
   if (!encoding.client_session_track || !encoding.mariadb || encoding.as_is) return false;
   Bytes told;

@@ -63,6 +63,8 @@ void filter_trackers(ByteView block, Bytes& to, const Encoding& encoding = {});
 /// result: `pending` keeps it. True: it has joined this OK, which has a view of it.
 bool carry_trackers(protocol::Part part, const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending,
                     std::string_view schema);
+/// A block that tells the schema, for `pending`.
+Bytes schema_tracker(std::string_view schema);
 /// MariaDB leaves the schema that a routine came back to unsaid after an error, until something else is told. Under
 /// wye's trackers something always is: `pending` keeps it. True: `ok` has nothing left to tell.
 bool keep_schema(const Encoding& encoding, protocol::OkInfo& ok, Bytes& pending);
