@@ -212,6 +212,7 @@ void Session::note_error(const protocol::ErrInfo& err) {
   ran_.error = err.code;
   tally_.no_syntax = err.code == 1064;
   session_.after_error(&facts_);
+  back_in_own_schema();
   text_statements_.failed();
   const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;
   if (!refused) note_side_effects();
