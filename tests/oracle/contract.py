@@ -61,7 +61,7 @@ ROWS = {
 # Not for sessions: what the servers do meanwhile. Other tests hold these.
 ELSEWHERE = {
     '1.routine catalog': 'DDL on routines, and what is known of them: routines_test.py',
-    '2.4 rules': 'configuration; not built yet',
+    '2.4 rules': 'configuration: rules_test.py',
     '2.5 to 2.8': 'eligibility, lag, no replica, no primary: failures_test.py, unit tests of routing',
     '3 handshake': 'the two sides greet with other versions of their own: mysql56_test.py, unit tests of the login',
     '3 who may KILL': 'kill_test.py: rules',
