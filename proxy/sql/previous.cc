@@ -69,9 +69,8 @@ bool counts(std::string_view text, const Dialect& dialect) {
 bool one_sets_found_rows(std::string_view text, const Dialect& dialect, unsigned most) {
   auto all = statements_of(text, dialect);
   all.resize(std::min<std::size_t>(all.size(), most));
-  return std::any_of(all.begin(), all.end(), [&](std::string_view one) {
-    return sets_found_rows(one, classify(one, dialect), dialect);
-  });
+  return std::any_of(all.begin(), all.end(),
+                     [&](std::string_view one) { return sets_found_rows(one, classify(one, dialect), dialect); });
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ void Session::note_routine(pool::Backend& backend) const {
   if (runs && command_[4] != com_stmt_prepare) backend.state().routine = true;
 }
 
-/// An error behind results that name a routine's schema: the server has gone back to the session's, and does not say so.
+/// An error behind results that name a routine's schema: the server has gone back to the session's, and does not say
+/// so.
 void Session::back_in_own_schema() {
   const bool routine = facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function);
   if (!routine || facts_.several || session_.schema == begun_in_) return;

@@ -42,7 +42,8 @@ bool may_set_insert_id(const PreviousValues::Ran& ran, const sql::Facts& facts) 
 bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, std::string_view text,
                        const sql::Dialect& dialect) {
   if (ran.failed || ran.warnings > 0) return false;
-  if (facts.has(sql::fx_previous_result) && (sql::same(facts.verb, "show") || sql::same(facts.verb, "get"))) return true;
+  if (facts.has(sql::fx_previous_result) && (sql::same(facts.verb, "show") || sql::same(facts.verb, "get")))
+    return true;
   switch (facts.kind) {
     case sql::Kind::read:
       if (sql::same(facts.verb, "show")) return sql::shows_without_table(text, dialect);

@@ -34,8 +34,8 @@ class PreviousValues {
     bool result_set = false;
     std::uint64_t affected_rows = 0, insert_id = 0;  // of its OK
     unsigned warnings = 0;
-    std::uint16_t error = 0;  // the code of the error
-    unsigned results = 0;     // before it
+    std::uint16_t error = 0;     // the code of the error
+    unsigned results = 0;        // before it
     bool warned_before = false;  // an earlier one of several results had warnings
   };
   /// True: the conditions are this statement's now; false: it has left those of an earlier one, or may have.
