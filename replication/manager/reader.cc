@@ -71,7 +71,8 @@ class Reader::Reading {
   base::Status prepare();
   base::Result<server::Table> table();
   void answer(base::Result<server::Table> result);
-  void kill();
+  std::string running();
+  void kill(const std::string& id);
 
   const ReadRequest request_;
   const ReadDone done_;
@@ -164,22 +165,23 @@ void Reader::Reading::watch() noexcept {
     return;
   }
   if (const std::string why = wait(); !why.empty()) {
+    const std::string id = running();  // before the other thread hears of it
     answer(failed(request_.server, why));
     connection_.interrupt();
-    kill();
+    if (!id.empty()) kill(id);
   }
   asks.join();
   over_ = true;
 }
 
+/// The connection's id, if a statement may run there; else empty.
+std::string Reader::Reading::running() {
+  const std::lock_guard lock{mutex_};
+  return asked_ ? std::string{} : id_;
+}
+
 /// The server does not see that the client has gone before it writes the answer.
-void Reader::Reading::kill() {
-  std::string id;
-  {
-    const std::lock_guard lock{mutex_};
-    if (asked_ || id_.empty()) return;
-    id = id_;
-  }
+void Reader::Reading::kill(const std::string& id) {
   server::Connection other;
   server::ConnectOptions options = options_;
   options.read_timeout = limits_.connect;

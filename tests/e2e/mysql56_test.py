@@ -167,7 +167,7 @@ def main():
         box.primary.sql('CREATE DATABASE other', "GRANT ALL ON other.* TO 'app'@'%'", 'CREATE TABLE t (a INT)', 'INSERT INTO t VALUES (1)',
                         'CREATE TABLE counters (id INT PRIMARY KEY, n INT)', 'INSERT INTO counters VALUES (0, 0), (1, 0), (2, 0), (3, 0)',
                         'CREATE PROCEDURE sets() SET SESSION wait_timeout = 222',
-                        'CREATE FUNCTION touches() RETURNS INT DETERMINISTIC NO SQL RETURN 1', database='shop')
+                        'CREATE FUNCTION touches() RETURNS INT DETERMINISTIC MODIFIES SQL DATA RETURN 1', database='shop')
         box.sync()
         for test in (the_greeting_promises_what_the_server_has, the_state_is_the_same, nobody_reads_the_past, unknown_commands_as_direct,
                      sessions_share_nothing, transactions_stay_whole, old_accounts):
