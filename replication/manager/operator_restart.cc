@@ -17,8 +17,8 @@ base::Result<bool> begun_since(server::Connection& connection, const plan::Ran& 
   auto answer = connection.query("SHOW GLOBAL STATUS LIKE 'Uptime'");
   if (!answer) return answer.error();
   long seconds = 0;
-  const auto& row = answer->front().rows.front();
-  const std::string text = row.size() > 1 ? row[1].value_or("") : "";
+  if (answer->empty() || answer->front().rows.empty() || answer->front().rows.front().size() < 2) return false;
+  const std::string text = answer->front().rows.front()[1].value_or("");
   if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec != std::errc{}) return false;
   return base::Clock::now() - base::seconds{ran.away ? seconds - 1 : seconds + 1} > ran.at;
 }

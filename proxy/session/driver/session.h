@@ -242,7 +242,6 @@ class Session final : public net::StreamOwner,
   void know_routines();
   void note_routine(pool::Backend& backend) const;
   void note_other_schema();
-  void back_in_own_schema();
   // session_digest.cc
   sql::Facts classified(std::string_view text, ReadAs& as) const;
   void correct(sql::Facts& facts, std::uint64_t digest) const;
@@ -388,7 +387,6 @@ class Session final : public net::StreamOwner,
   bool reads_conditions_ = false;
   bool own_error_ = false;   // its answer is an error of wye's own
   PreviousValues::Ran ran_;  // what its answer has said so far
-  std::string begun_in_;     // the schema
   bool whole_ = false;       // command_ is all of it: it can run again
   bool to_primary_ = false;  // no routing: the command belongs to the primary
   bool dispatching_ = false;

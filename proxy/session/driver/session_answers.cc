@@ -107,8 +107,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         ran_.result_set = part == Part::ok_of_result;
         ran_.affected_rows = ok.affected_rows;
         ran_.insert_id = std::max(ran_.insert_id, ok.insert_id);
-        ran_.warned_before = ran_.warned_before || ran_.warnings > 0;
-        ran_.warnings = ok.warnings;
+        ran_.warned(ok.warnings);
         const bool mysql = context_.topology->flavour == topology::Flavour::mysql;
         const bool tells_last = command_[4] == com_init_db || command_[4] == com_set_option;
         if (tells_last && mysql && !previous_.knows_warnings(server_) && ok.warnings != previous_.last_warnings()) {
@@ -132,8 +131,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       if (const auto parsed = protocol::parse_eof(payload); const auto* eof = std::get_if<protocol::EofInfo>(&parsed)) {
         session_.apply_status(eof->status, is_primary(server_));
         ran_.result_set = true;
-        ran_.warned_before = ran_.warned_before || ran_.warnings > 0;
-        ran_.warnings = eof->warnings;
+        ran_.warned(eof->warnings);
         if (command_[4] == com_set_option) payload = renumbered = with_last_warnings(*eof);
       }
       break;
@@ -212,7 +210,6 @@ void Session::note_error(const protocol::ErrInfo& err) {
   ran_.error = err.code;
   tally_.no_syntax = err.code == 1064;
   session_.after_error(&facts_);
-  back_in_own_schema();
   text_statements_.failed();
   const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;
   if (!refused) note_side_effects();

@@ -103,7 +103,6 @@ bool Session::take_command() {
   reads_conditions_ = command_[4] == com_init_db;  // its OK tells how many there are
   own_error_ = false;
   ran_ = {};
-  begun_in_ = session_.schema;
   goal_.reset();
   token_column_.reset();
   asked_primary_ = false;

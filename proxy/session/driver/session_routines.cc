@@ -43,15 +43,6 @@ void Session::note_routine(pool::Backend& backend) const {
   if (runs && command_[4] != com_stmt_prepare) backend.state().routine = true;
 }
 
-/// An error behind results that name a routine's schema: the server has gone back to the session's, and does not say
-/// so.
-void Session::back_in_own_schema() {
-  const bool routine = facts_.kind == sql::Kind::call || facts_.has(sql::fx_stored_function);
-  if (!routine || facts_.several || session_.schema == begun_in_) return;
-  session_.came_back_to(begun_in_);
-  if (auto* backend = held(server_); backend != nullptr) session_.used(backend->state(), session_.schema);
-}
-
 /// A routine of another schema has run, and the session came back to its own. Behind results that name that schema an
 /// error does not say so: the connection's next answer would, and may be another session's.
 void Session::note_other_schema() {

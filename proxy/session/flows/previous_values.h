@@ -37,6 +37,10 @@ class PreviousValues {
     std::uint16_t error = 0;     // the code of the error
     unsigned results = 0;        // before it
     bool warned_before = false;  // an earlier one of several results had warnings
+    void warned(unsigned count) {
+      warned_before = warned_before || warnings > 0;
+      warnings = count;
+    }
   };
   /// True: the conditions are this statement's now; false: it has left those of an earlier one, or may have.
   bool ran(const Ran& ran, const sql::Facts& facts, std::string_view text, const sql::Dialect& dialect);

@@ -214,7 +214,8 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   // A routine runs in its own schema, which its results name; an error behind them does not say that it is over.
   const bool calls =
       facts != nullptr && (facts->kind == sql::Kind::call || facts->has(sql::Effect::fx_stored_function));
-  const bool keeps_schema = calls && facts->replica_ok;
+  const bool inside = calls && !facts->several && (ok.status & protocol::status::more_results) != 0;
+  const bool keeps_schema = inside || (calls && facts->replica_ok);
   bool named = false, state_changed = false;
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     switch (item.type) {

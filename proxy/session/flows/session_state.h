@@ -165,8 +165,6 @@ class SessionState {
   bool would_notice_other_schema() const {
     return !schema.empty() && (schema_forgotten_ || variables_.contains("collation_database"));
   }
-  /// A routine of another one has failed, which its results had named.
-  void came_back_to(std::string_view own) { set_schema(own); }
   void came_back_to_schema() {
     set_schema(schema);
     look_again();

@@ -510,6 +510,19 @@ TEST_CASE("a routine that only reads changes no schema, whatever its results nam
   CHECK(state.schema == "theirs");
 }
 
+TEST_CASE("the results of a routine name its own schema; only the last answer says where the session is") {
+  SessionState state;
+  state.schema = "mine";
+  Facts call = facts(0);
+  call.kind = sql::Kind::call;
+  Ok result(status::autocommit | status::more_results);
+  state.apply(result.schema("theirs").info, &call, true);
+  CHECK(state.schema == "mine");  // an error may follow, which says no schema
+  call.several = true;            // USE among them
+  state.apply(result.info, &call, true);
+  CHECK(state.schema == "theirs");
+}
+
 TEST_CASE("reset forgets all but the schema") {
   SessionState s;
   ConnectionState c;
