@@ -17,6 +17,7 @@ namespace {
 constexpr base::seconds survey_interval{60};  // what changes seldom is a dozen statements
 constexpr base::seconds routines_interval{5};
 constexpr base::milliseconds longest_wait{1000};  // between two tries of a server that doesn't answer
+constexpr base::milliseconds longest_telling{1000};
 
 Operator::Settings operator_settings(const Options& options) {
   Operator::Settings out;
@@ -86,8 +87,7 @@ bool Manager::Impl::store(std::size_t id, base::Result<topology::Observation> se
         server::is_unreachable(seen.error()) ? topology::Failure::Kind::unreachable : topology::Failure::Kind::refused;
     sight.failure = topology::Failure{kind, seen.error().code, seen.error().message, options.clock()};
   }
-  dirty = true;
-  changed.notify_all();
+  touch();
   return !sight.failure;
 }
 
@@ -126,10 +126,9 @@ std::vector<Operator::Stopped> Manager::Impl::stopped() {
 }
 
 void Manager::Impl::hold(const std::string& server, const std::string& why) {
-  const std::lock_guard lock{mutex};
+  std::unique_lock lock{mutex};
   if (const auto id = find(server)) sights[*id].held = why;
-  dirty = true;
-  changed.notify_all();
+  touch_and_tell(lock);
 }
 
 Operator::Watch Manager::Impl::watch_for_operator() {
@@ -185,8 +184,7 @@ void Manager::Impl::look_at_routines(Watched& mine, std::size_t id, base::TimePo
   read.failing = false;
   const std::lock_guard lock{mutex};
   routines = {static_cast<ServerId>(id), read.routines, began};
-  dirty = true;
-  changed.notify_all();
+  touch();
 }
 
 void Manager::Impl::watch(Watched& mine, std::size_t id) noexcept {
@@ -210,14 +208,26 @@ void Manager::Impl::watch(Watched& mine, std::size_t id) noexcept {
   mine.connection.close();
 }
 
+void Manager::Impl::touch() {
+  ++news;
+  changed.notify_all();
+}
+
+/// Whoever gave a command sees what it did as soon as it is answered.
+void Manager::Impl::touch_and_tell(std::unique_lock<std::mutex>& lock) {
+  touch();
+  const std::uint64_t mine = news;
+  changed.wait_for(lock, longest_telling, [&] { return stopping || !started || told >= mine; });
+}
+
 void Manager::Impl::plan_once() {
   std::vector<plan::Sight> copy;
   std::shared_ptr<const plan::Settings> now;
   {
     std::unique_lock lock{mutex};
-    changed.wait_for(lock, options.interval, [this] { return stopping || dirty; });
+    changed.wait_for(lock, options.interval, [this] { return stopping || news != planned; });
     if (stopping) return;
-    dirty = false;
+    planned = news;
     now = settings;
     copy = sights;  // shared pointers: cheap
   }
@@ -233,6 +243,11 @@ void Manager::Impl::plan_once() {
     before = std::exchange(latest, topology);
   }
   if (publish) publish(topology);  // first: the log and the disk may take their time
+  {
+    const std::lock_guard lock{mutex};
+    told = planned;
+    changed.notify_all();
+  }
   log_changes(*before, *topology, log);
   remember(*topology);
 }
@@ -329,11 +344,10 @@ void Manager::stop() {
 }
 
 bool Manager::set_drained(ServerId id, bool drained) {
-  const std::lock_guard lock{impl_->mutex};
+  std::unique_lock lock{impl_->mutex};
   if (id >= impl_->sights.size() || impl_->settings->servers[id].removed) return false;
   impl_->sights[id].drained = drained;
-  impl_->dirty = true;
-  impl_->changed.notify_all();
+  impl_->touch_and_tell(lock);
   return true;
 }
 

@@ -34,7 +34,8 @@ struct Manager::Impl {
   std::mutex mutex;  // guards everything below
   std::condition_variable changed;
   bool started = false, stopping = false;
-  bool dirty = false;
+  // How often something changed: up to now, when it was planned for the last time, and when everybody was told of that.
+  std::uint64_t news = 0, planned = 0, told = 0;
   std::vector<std::unique_ptr<Watched>>
       servers;                           // the place is the ServerId; none ever goes, see plan::Server::removed
   std::vector<plan::Sight> sights;       // likewise
@@ -71,6 +72,8 @@ struct Manager::Impl {
   bool tick(Watched& mine, std::size_t id);
   bool store(std::size_t id, base::Result<topology::Observation>);
   bool pause(const Watched& mine, base::TimePoint until);
+  void touch();                                             // under the mutex
+  void touch_and_tell(std::unique_lock<std::mutex>& lock);  // likewise
   void plan_loop() noexcept;
   void plan_once();
   void remember(const topology::Topology&);

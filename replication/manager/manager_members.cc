@@ -61,26 +61,24 @@ base::Status Manager::Impl::join(const Member& server, const topology::Address& 
     begin_watch(*id);
   }
   sights[*id].held = "it is being added: SHOW OPERATION";
-  dirty = true;
-  changed.notify_all();
+  touch();
   return base::Ok{};
 }
 
 void Manager::Impl::leave(const std::string& server, bool leaves) {
-  const std::lock_guard lock{mutex};
+  std::unique_lock lock{mutex};
   const auto id = find(server);
   if (!id) return;
   sights[*id].leaving = leaves;
   sights[*id].held = leaves ? "it is being removed: SHOW OPERATION" : "";
-  dirty = true;
-  changed.notify_all();
+  touch_and_tell(lock);
 }
 
 /// Only its place is left.
 void Manager::Impl::forget(const std::string& server) {
   Watched* gone = nullptr;
   {
-    const std::lock_guard lock{mutex};
+    std::unique_lock lock{mutex};
     const auto id = find(server);
     if (!id) return;
     auto next = std::make_shared<plan::Settings>(*settings);
@@ -91,8 +89,7 @@ void Manager::Impl::forget(const std::string& server) {
     gone = servers[*id].get();
     gone->ends = true;
     gone->connection.interrupt();
-    dirty = true;
-    changed.notify_all();
+    touch_and_tell(lock);
   }
   if (gone->thread.joinable()) gone->thread.join();
 }
@@ -133,7 +130,7 @@ base::Status Manager::remove(RemoveRequest request, SetUpDone done) {
 }
 
 void Manager::reconfigure(base::milliseconds max_lag, const std::vector<ServerSpec>& servers) {
-  const std::lock_guard lock{impl_->mutex};
+  std::unique_lock lock{impl_->mutex};
   auto next = std::make_shared<plan::Settings>(*impl_->settings);
   for (plan::Server& server : next->servers) {
     const auto at = std::find_if(servers.begin(), servers.end(),
@@ -144,8 +141,7 @@ void Manager::reconfigure(base::milliseconds max_lag, const std::vector<ServerSp
   }
   next->max_lag = max_lag;
   impl_->settings = std::move(next);
-  impl_->dirty = true;
-  impl_->changed.notify_all();
+  impl_->touch_and_tell(lock);
 }
 
 std::vector<Member> Manager::settle_with(const std::vector<Member>& listed, bool keep) {

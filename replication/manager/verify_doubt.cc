@@ -1,5 +1,6 @@
 // Whether what differed at one look differs for good: the second part of TableCheck.
 #include <algorithm>
+#include <utility>
 
 #include "replication/manager/verify_table.h"
 #include "replication/verify/sql.h"
@@ -18,11 +19,19 @@ constexpr std::uint64_t answer_rows = 9999;    // more than an answer can have i
 constexpr std::size_t most_watched = 1000;     // rows whose columns are watched
 constexpr std::size_t watched_cells = 20'000;  // columns of rows in one answer
 constexpr std::uint64_t most_named = 100;      // rows, of one table on one replica
-constexpr char separator = '\x1f';             // in no value of a key: they are numbers, moments and hexadecimal
+// MySQL has a commit in its tables and on its replicas before gtid_executed has it: looks a few milliseconds apart can
+// all be alike by that alone, so a difference must still be there after so long.
+constexpr base::milliseconds until_settled{1000};
+constexpr char separator = '\x1f';  // in no value of a key: they are numbers, moments and hexadecimal
 
 base::milliseconds nap(unsigned look) {
   if (look == 0) return base::milliseconds{0};
   return look > 7 ? longest_nap : base::milliseconds{1U << (look - 1)};
+}
+
+/// Rows that are only counted are not worth the wait: a replica may differ in a million.
+base::milliseconds settling(const VerifiedTable& found) {
+  return found.different < most_named ? until_settled : base::milliseconds{0};
 }
 
 using Rows = std::map<std::string, std::vector<std::string>>;
@@ -105,13 +114,16 @@ base::Status TableCheck::resolve(Here& here) {
   const auto ranges = std::exchange(here.doubtful, {});
   if (ranges.empty()) return base::Ok{};
   Suspects suspects{looks_needed};
+  bool sure = false;  // at the last look
   for (unsigned look = 0; look < most_looks; ++look) {
-    if (!run_.pause(nap(look))) return VerifyRun::stop_error();
+    if (!run_.pause(sure ? settling(here.result) : nap(look))) return VerifyRun::stop_error();
     if (auto done = look_at(here, ranges, suspects); !done) return done;
     if (suspects.left().empty()) return base::Ok{};
     if (table_.keyed() && suspects.left().size() <= most_watched) return watch(here, suspects);
-    if (suspects.all_sure()) break;
+    if (const bool before = std::exchange(sure, suspects.all_sure()); before && sure) return judge(here, suspects);
   }
+  if (!run_.pause(settling(here.result))) return VerifyRun::stop_error();
+  if (auto done = look_at(here, ranges, suspects); !done) return done;
   return judge(here, suspects);
 }
 
@@ -157,7 +169,7 @@ base::Result<verify::Entries> TableCheck::contents(Here& here, const Suspects& s
 /// Row by row and column by column, some hundreds of rows at once.
 base::Status TableCheck::watch(Here& here, const Suspects& suspects) {
   Watched watched;
-  for (const auto& [key, pair] : suspects.left()) watched.emplace(key, RowWatch{looks_needed});
+  for (const auto& [key, pair] : suspects.left()) watched.emplace(key, WatchedRow{RowWatch{looks_needed}});
   for (unsigned look = 0; look < most_row_looks && !watched.empty(); ++look) {
     if (!run_.pause(nap(look))) return VerifyRun::stop_error();
     if (auto done = watch_once(here, watched); !done) return done;
@@ -192,10 +204,16 @@ base::Status TableCheck::watch_once(Here& here, Watched& watched) {
   }
   auto heavy = weight(here, first);
   if (!heavy) return heavy.error();
+  const auto now = base::Clock::now();
   std::vector<std::string> different;
   for (auto one = watched.begin(); one != watched.end();) {
-    const auto verdict = one->second.look(row_in(ours, one->first), row_in(theirs, one->first), *heavy);
-    if (verdict == RowWatch::Verdict::different) different.push_back(one->first);
+    auto& [row, since] = one->second;
+    const auto verdict = row.look(row_in(ours, one->first), row_in(theirs, one->first), *heavy);
+    if (verdict != RowWatch::Verdict::different)
+      since.reset();
+    else if (!since)
+      since = now;
+    if (since && now - *since >= settling(here.result)) different.push_back(one->first);
     one = verdict == RowWatch::Verdict::equal ? watched.erase(one) : std::next(one);
   }
   if (different.empty()) return base::Ok{};
@@ -206,8 +224,8 @@ base::Status TableCheck::watch_once(Here& here, Watched& watched) {
   }
   for (const std::string& key : different) {
     const auto one = watched.find(key);
-    if (!one->second.stands(row_in(after, key))) continue;
-    const auto columns = one->second.columns();
+    if (!one->second.watch.stands(row_in(after, key))) continue;
+    const auto columns = one->second.watch.columns();
     if (auto done = name_watched(here, key, columns, row_in(after, key).has_value()); !done) return done;
     watched.erase(one);
   }

@@ -46,7 +46,11 @@ class TableCheck {
   void finish(Here& here);
 
   // verify_doubt.cc
-  using Watched = std::map<std::string, verify::RowWatch>;
+  struct WatchedRow {
+    verify::RowWatch watch;
+    std::optional<base::TimePoint> different_since{};
+  };
+  using Watched = std::map<std::string, WatchedRow>;
   base::Status resolve(Here& here);
   base::Status look_at(Here& here, const std::vector<verify::Range>& ranges, verify::Suspects& suspects);
   base::Status watch(Here& here, const verify::Suspects& suspects);

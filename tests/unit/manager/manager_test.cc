@@ -117,6 +117,17 @@ TEST_CASE("Draining is asked for by number or name") {
   CHECK_FALSE(manager.set_drained("db2", true));
 }
 
+TEST_CASE("What a command did is seen as soon as it is answered") {
+  SilentServer silent;
+  manager::Manager manager{options_for({silent.address()}), {}, {}};
+  manager.start();
+  for (int i = 0; i < 50; ++i) {
+    const auto before = manager.latest()->serial;
+    REQUIRE(manager.set_drained("db1", i % 2 == 0));
+    REQUIRE(manager.latest()->serial > before);
+  }
+}
+
 TEST_CASE("The last known primary survives") {
   const Folder folder;
   CHECK_FALSE(manager::load_last_known(folder.path()));
