@@ -199,7 +199,8 @@ const char* ResponseTracker::begin_prepared(ByteView payload) {
   statement_id_ = in.u32();
   columns16_ = in.u16();
   parameters_ = in.u16();
-  in.skip(3);  // filler, warnings
+  in.skip(1);
+  prepare_warnings_ = in.u16();
   const std::uint8_t metadata = format_.optional_metadata ? in.u8() : full_metadata;
   if (!in.ok() || metadata > full_metadata) return "bad answer to COM_STMT_PREPARE";
   metadata_ = metadata == full_metadata;

@@ -87,6 +87,7 @@ class ResponseTracker {
   std::uint32_t statement_id() const { return statement_id_; }
   std::uint16_t columns() const { return columns16_; }
   std::uint16_t parameters() const { return parameters_; }
+  std::uint16_t prepare_warnings() const { return prepare_warnings_; }
 
  private:
   enum class State : std::uint8_t {
@@ -118,7 +119,7 @@ class ResponseTracker {
   Part part_ = Part::ok;
   bool finished_ = false, failed_ = false, cursor_ = false;
   bool metadata_ = true;  // PREPARE: definitions follow the counts
-  std::uint16_t status_ = 0, parameters_ = 0, columns16_ = 0;
+  std::uint16_t status_ = 0, parameters_ = 0, columns16_ = 0, prepare_warnings_ = 0;
   std::uint32_t statement_id_ = 0;
   std::uint64_t remaining_ = 0;  // definitions still to come
   std::uint64_t rows_ = 0;

@@ -278,6 +278,7 @@ class Session final : public net::StreamOwner,
   bool must_run_maker(const pool::Backend& backend) const;
   bool prepare_maker(pool::Backend& backend);
   void run_maker(pool::Backend& backend);
+  void drop_prepare_warnings(pool::Backend& backend);
   void drop_stale_conditions(pool::Backend& backend);
   void send_conditions(pool::Backend& backend);
   static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);

@@ -368,6 +368,7 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
   if (!std::holds_alternative<Preparing>(state_) || backend == nullptr || statement == nullptr) return;
   if (tracker.failed()) backend->state().conditions = true;
   if (statement != statement_ && tracker.failed()) {
+    if (maker_->error == preparer_.error.code) previous_.conditions_made(server_);  // it says what its EXECUTE has said
     maker_.reset();
     return run_on(*backend);
   }
@@ -377,6 +378,7 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
     return finish(true);
   }
   backend->state().prepared[statement->key] = {tracker.statement_id(), 0};
+  if (tracker.prepare_warnings() > 0) drop_prepare_warnings(*backend);
   run_on(*backend);
 }
 

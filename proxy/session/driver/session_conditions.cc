@@ -32,7 +32,7 @@ void Session::remember_maker() {
   const bool reads = facts_.replica_ok || facts_.why == sql::Why::previous_statement_value;
   if (!reads || (!execute && !refused && command_[4] != com_query)) return;
   if (execute && (prepared_.is_stand_in(*statement_) || opens_cursor())) return;
-  maker_ = Maker{server_, execute ? statement_->id : 0, command_};
+  maker_ = Maker{server_, execute ? statement_->id : 0, ran_.failed ? ran_.error : std::uint16_t{0}, command_};
 }
 
 /// The command needs the conditions of the statement before on its own connection: it tells them in a way that wye
@@ -94,6 +94,12 @@ void Session::drop_stale_conditions(pool::Backend& backend) {
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, PreviousValues::clear));
   there.conditions = false;
   previous_.count_lost(id);
+}
+
+/// wye's own PREPARE has warned: an EXECUTE that is refused adds its error to what is there.
+void Session::drop_prepare_warnings(pool::Backend& backend) {
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, PreviousValues::clear_by_do));
+  previous_.count_lost(backend.key().server);
 }
 
 /// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.

@@ -94,6 +94,7 @@ struct KillTarget {
 struct Maker {
   topology::ServerId server = 0;
   std::uint32_t statement = 0;  // of an EXECUTE; 0: a query
+  std::uint16_t error = 0;      // it said; 0: none
   base::Bytes command;
 };
 /// Why the answer that is coming must not reach the client: the statement runs again.
