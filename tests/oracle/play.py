@@ -14,6 +14,10 @@ IN_TRANSACTION, READ_ONLY_TRANSACTION = 0x1, 0x2000
 # What may change data although a replica may be asked: then a later read must wait for the replicas.
 READS = re.compile(r'(\W|/\*.*?\*/)*(SELECT|SHOW|WITH|TABLE|VALUES|EXPLAIN|DESC)\b', re.I | re.S)
 WRITES = re.compile(r'\b(noted|lies)\(|\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|CALL|COMMIT|BEGIN|EXECUTE)\b')
+# MySQL keeps the character set of these parameters from the first EXECUTE on a connection (docs/COMPATIBILITY.md).
+SELECTED = re.compile(r'SELECT\b(?:(?!\bFROM\b).)*\?', re.I | re.S)
+# It goes by @@collation_database, which after a COM_RESET_CONNECTION changes whenever a server loads a routine or a trigger.
+SET_CHARSET = re.compile(r'SET\s+(CHARACTER\s+SET|CHARSET)\b', re.I)
 CHARSETS = re.compile(r'\bNAMES\b|CHARACTER SET|CHARSET|character_set|collation', re.I)
 
 
@@ -25,6 +29,8 @@ class Player:
         self.wire = wire.Wire(port, *login, flags=script.flags)
         self._port, self._script, self._beside = port, script, None
         self._login, self._running, self._settle = login, running, settle
+        self._selecting, self._executed, self._of_old_charset = set(), set(), set()  # names of statements
+        self._forgot_schema = False
         self._statements, self._types, self._dirty, self._status, self._long = {}, {}, False, 0, set()
 
     def close(self):
@@ -52,10 +58,15 @@ class Player:
             if may_read and self._dirty and self._settle and self._status & (IN_TRANSACTION | READ_ONLY_TRANSACTION) != IN_TRANSACTION:
                 self._settle()
                 self._dirty = False
+            if self._forgot_schema and SET_CHARSET.search(op.text):
+                return wire.NOTHING
             self._dirty = self._dirty or not op.reads or WRITES.search(op.text) is not None
             answer = getattr(self, op.do)(op)
             if CHARSETS.search(op.text) or op.do in ('reset', 'change_user'):
+                self._of_old_charset |= self._executed if self._script.flavour == 'mysql' else set()
                 self._types.clear()  # an old binding, under an old charset, is one connection's (docs/ROUTING.md, Known gaps)
+            if op.do == 'reset' or op.do == 'init_db' or op.text.upper().startswith('USE '):
+                self._forgot_schema = op.do == 'reset'
             if op.do != 'beside':
                 self._note(answer)
             return answer
@@ -114,10 +125,13 @@ class Player:
     def prepare(self, op):
         number, answer = self.wire.prepare(op.text)
         self._types.pop(op.name, None)
+        self._executed.discard(op.name)
+        self._of_old_charset.discard(op.name)
         if number is None:
             self._statements.pop(op.name, None)
         else:
             self._statements[op.name] = (number, answer[0][2])
+            (self._selecting.add if SELECTED.match(op.text) else self._selecting.discard)(op.name)
         return answer
 
     def execute(self, op):
@@ -125,6 +139,10 @@ class Player:
         number, count = self._statements.get(op.name, (UNKNOWN, 0))
         if number == UNKNOWN and self._script.flavour == 'mysql' and op.name != 'never':
             return wire.NOTHING  # MySQL adds its error to those before (docs/ROUTING.md)
+        if op.name in self._of_old_charset:
+            return wire.NOTHING
+        if op.name in self._selecting:
+            self._executed.add(op.name)
         values = [parameter(value) for value in (op.args + [None] * count)[:count]]
         payload = struct.pack('<IBI', number, 1 if 'cursor' in op.text else 0, 1)
         if count:

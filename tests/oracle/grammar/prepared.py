@@ -30,14 +30,18 @@ def binary(s):
         text = 'SHOW TABLES'  # it can't be prepared there, and an EXECUTE all the same adds its error to that of the PREPARE
     name = s.fresh('p')
     s.add('prepare', text, '4.prepared', name=name, reads=reads)
-    s.prepared[name] = (count, reads, kinds(s, count))
+    s.prepared[name] = (count, reads, kinds(s, count, text))
     for _ in range(s.number(0, 3)):
         run(s, name)
 
 
-def kinds(s, count):
-    """MySQL keeps what the first EXECUTE on a connection has made of the parameters' types (docs/COMPATIBILITY.md)."""
-    return None if s.maria else [type(argument(s)) for _ in range(count)]
+def kinds(s, count, text):
+    """MySQL keeps what the first EXECUTE on a connection has made of the parameters' types (docs/COMPATIBILITY.md). Texts that are no
+    numbers it warns of in other words then, and as often as its plan looks at them."""
+    if s.maria:
+        return None
+    found = [type(argument(s)) for _ in range(count)]
+    return [*found[:-1], s.one(int, float)] if text.endswith(('? + 1', 'id > ?')) else found
 
 
 def arguments(s, count, of):
