@@ -37,6 +37,16 @@ constexpr bool is_name_byte(char c) {
   return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' || c == '$' || is_high(c);
 }
 
+/// `word` stands in `text` with no other byte of a name beside it.
+constexpr bool has_word(std::string_view text, std::string_view word) {
+  for (std::size_t i = 0; !word.empty() && i + word.size() <= text.size(); ++i) {
+    const std::size_t end = i + word.size();
+    const bool apart = (i == 0 || !is_name_byte(text[i - 1])) && (end == text.size() || !is_name_byte(text[end]));
+    if (apart && same(text.substr(i, word.size()), word)) return true;
+  }
+  return false;
+}
+
 /// Built at compile time from a list of names: an open-addressing table from a folded name to its index. Never
 /// allocates.
 template <std::size_t Names, std::size_t Slots>

@@ -13,6 +13,7 @@ void join(Facts& facts, const Verdict& verdict) {
   // Whose answer is whose is not known when they come: what a collation belongs to neither.
   if (!facts.collation.empty() || !verdict.collation.empty()) facts.effects |= fx_sticky_setting;
   facts.collation = {};
+  if (facts.for_statement.empty()) facts.for_statement = verdict.for_statement;
   facts.effects |= verdict.effects;
   facts.replica_ok = facts.replica_ok && verdict.replica_ok;
   const bool mixed = facts.kind != verdict.kind;
@@ -45,6 +46,7 @@ Facts classify(std::string_view text, const Dialect& dialect, Digester* digester
       facts.replica_ok = verdict.replica_ok;
       facts.verb = verdict.verb;
       facts.collation = verdict.collation;
+      facts.for_statement = verdict.for_statement;
       first = false;
     } else {
       join(facts, verdict);

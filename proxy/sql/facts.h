@@ -138,6 +138,9 @@ struct Facts {
   /// What SET NAMES ... COLLATE names, without quotes; view into the text. No tracker reports it. Empty: no COLLATE.
   /// SET CHARACTER SET: "@@collation_database".
   std::string_view collation;
+  /// MariaDB, SET STATEMENT a = 1, b = 2 FOR ...: its assignments, view into the text. The server tells these values,
+  /// and not that they are over.
+  std::string_view for_statement;
   bool has(Effect e) const { return (effects & e) != 0; }
   /// It runs routines of which is not known that they only read: they may do to the session what they like.
   bool runs_routines() const { return !replica_ok && (kind == Kind::call || has(fx_stored_function)); }

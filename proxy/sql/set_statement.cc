@@ -98,8 +98,11 @@ void Statement::set_transaction(bool next_only) {
 /// MariaDB: SET STATEMENT x = 1, y = 2 FOR statement. The settings last for the statement, but trackers report them.
 void Statement::set_for_statement() {
   tokens_.advance();
+  const char* const begin = tokens_.now().text.data();
   while (!tokens_.at_statement_end() && !(tokens_.now().is(Word::FOR) && scanner_.depth() == 0)) scanner_.step();
+  const char* const end = tokens_.now().text.data();
   if (!accept(Word::FOR)) return unknown();
+  for_statement_ = {begin, static_cast<std::size_t>(end - begin)};
   tokens_.begin_statement();
   dispatch();
   scanner_.scan_rest();

@@ -12,6 +12,7 @@ Verdict Statement::run() {
   verdict.kind = kind_;
   verdict.effects = scanner_.effects();
   verdict.collation = collation_;
+  verdict.for_statement = for_statement_;
   if (kind_ == Kind::read || (kind_ == Kind::call && calls_reader_)) {
     if (scanner_.server_variable() && !scanner_.effects_has(fx_mentions_table)) scanner_.raise(Why::server_variable);
     verdict.why = scanner_.why();

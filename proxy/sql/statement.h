@@ -10,7 +10,8 @@ struct Verdict {
   std::uint32_t effects = fx_none;
   bool replica_ok = false;
   std::string_view verb;
-  std::string_view collation;  // of SET NAMES
+  std::string_view collation;      // of SET NAMES
+  std::string_view for_statement;  // of SET STATEMENT
 };
 
 /// Reads one statement from its first token to the semicolon or the end of the text.
@@ -83,7 +84,7 @@ class Statement {
   const Routines* routines_;
   Scanner scanner_;
   Kind kind_ = Kind::unknown;
-  std::string_view collation_;
+  std::string_view collation_, for_statement_;
   bool calls_reader_ = false;               // CALL of a procedure that only reads
   Why fixed_why_ = Why::unknown_statement;  // of statements that are no reads
 };

@@ -178,7 +178,10 @@ class Player:
 
     def reset_statement(self, op):
         self._long = {known for known in self._long if known[0] != op.name}
-        return self.wire.simple(wire.RESET_STATEMENT, struct.pack('<I', self._statements.get(op.name, (UNKNOWN, 0))[0]))
+        number = self._statements.get(op.name, (UNKNOWN, 0))[0]
+        if number == UNKNOWN and self._script.flavour == 'mysql':
+            return wire.NOTHING  # as EXECUTE's
+        return self.wire.simple(wire.RESET_STATEMENT, struct.pack('<I', number))
 
     def close_statement(self, op):
         number, _ = self._statements.pop(op.name, (UNKNOWN, 0))

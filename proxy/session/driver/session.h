@@ -275,10 +275,11 @@ class Session final : public net::StreamOwner,
   void remember_maker();
   bool needs_conditions_there() const;
   bool must_recall_conditions() const;
+  bool can_run_maker() const;
   bool must_run_maker(const pool::Backend& backend) const;
   bool prepare_maker(pool::Backend& backend);
   void run_maker(pool::Backend& backend);
-  void drop_prepare_warnings(pool::Backend& backend);
+  void drop_prepare_warnings(pool::Backend& backend, const PreparedStatement& statement);
   void drop_stale_conditions(pool::Backend& backend);
   void send_conditions(pool::Backend& backend);
   static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
@@ -408,6 +409,7 @@ class Session final : public net::StreamOwner,
   unsigned attempts_ = 0;
   PreparedStatement* preparing_for_ = nullptr;  // whose PREPARE is on its way
   std::optional<Maker> maker_;
+  bool had_conditions_ = false;  // the statement before the one that runs had left some
   // values that are read back
   unsigned recalls_left_ = 0;
   bool recall_failed_ = false;

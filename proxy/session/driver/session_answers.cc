@@ -378,7 +378,7 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
     return finish(true);
   }
   backend->state().prepared[statement->key] = {tracker.statement_id(), 0};
-  if (tracker.prepare_warnings() > 0) drop_prepare_warnings(*backend);
+  if (tracker.prepare_warnings() > 0) drop_prepare_warnings(*backend, *statement);
   run_on(*backend);
 }
 

@@ -32,7 +32,13 @@ void Session::remember_maker() {
   const bool reads = facts_.replica_ok || facts_.why == sql::Why::previous_statement_value;
   if (!reads || (!execute && !refused && command_[4] != com_query)) return;
   if (execute && (prepared_.is_stand_in(*statement_) || opens_cursor())) return;
-  maker_ = Maker{server_, execute ? statement_->id : 0, ran_.failed ? ran_.error : std::uint16_t{0}, command_};
+  maker_ = Maker{server_,
+                 execute ? statement_->id : 0,
+                 ran_.failed ? ran_.error : std::uint16_t{0},
+                 had_conditions_,
+                 command_,
+                 session_.schema,
+                 session_.reads_under()};
 }
 
 /// The command needs the conditions of the statement before on its own connection: it tells them in a way that wye
@@ -49,10 +55,16 @@ bool Session::needs_conditions_there() const {
 }
 
 /// They are on another server, and only reading them back brings them along.
-bool Session::must_recall_conditions() const { return needs_conditions_there() && !maker_; }
+bool Session::must_recall_conditions() const { return needs_conditions_there() && !can_run_maker(); }
+
+/// Under other settings it would be another statement.
+bool Session::can_run_maker() const {
+  if (!maker_ || maker_->under != session_.reads_under()) return false;
+  return maker_->schema == session_.schema || (!maker_->schema.empty() && !session_.schema.empty());
+}
 
 bool Session::must_run_maker(const pool::Backend& backend) const {
-  if (!maker_ || !needs_conditions_there() || previous_.conditions_at(backend.key().server)) return false;
+  if (!needs_conditions_there() || !can_run_maker() || previous_.conditions_at(backend.key().server)) return false;
   const auto& stored = previous_.stored_conditions();
   return previous_.has_conditions(maker_->server) || (stored && !stored->rows.empty());
 }
@@ -74,7 +86,13 @@ void Session::run_maker(pool::Backend& backend) {
   const bool prepare = framed.size() > 4 && framed[4] == com_stmt_prepare;
   const auto expect = prepare ? protocol::Expect::prepare : protocol::Expect::query;
   const auto server = backend.key().server;
+  const bool elsewhere = maker_->schema != session_.schema;
+  const auto use = [&](const std::string& schema) {
+    backend.submit(ignored, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
+  };
+  if (elsewhere) use(maker_->schema);
   if (!framed.empty()) backend.submit(ignored, expect, framed);
+  if (elsewhere) use(session_.schema);
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   if (mariadb && may_keep_found_rows() && previous_.found_one_row()) {  // MySQL's SELECT takes the conditions away
     backend.submit(ignored, protocol::Expect::query, backend.command(com_query, "SELECT 1"));
@@ -96,9 +114,12 @@ void Session::drop_stale_conditions(pool::Backend& backend) {
   previous_.count_lost(id);
 }
 
-/// wye's own PREPARE has warned: an EXECUTE that is refused adds its error to what is there.
-void Session::drop_prepare_warnings(pool::Backend& backend) {
-  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, PreviousValues::clear_by_do));
+/// wye's own PREPARE has warned: MySQL's EXECUTE, if it is refused, adds its error to what is there. Left are those of
+/// a session that had some: most likely of the same PREPARE, the client's.
+void Session::drop_prepare_warnings(pool::Backend& backend, const PreparedStatement& statement) {
+  const bool had = &statement == statement_ ? previous_.has_conditions() : maker_ && maker_->beside;
+  if (had || context_.topology->flavour != topology::Flavour::mysql) return;
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, "DO 0"));  // it leaves FOUND_ROWS()
   previous_.count_lost(backend.key().server);
 }
 

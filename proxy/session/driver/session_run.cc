@@ -200,6 +200,7 @@ void Session::send_statement(pool::Backend& backend) {
   if (begins_on_primary()) move_transaction();
   leave_transaction_elsewhere();
   was_in_transaction_ = session_.in_transaction();
+  had_conditions_ = previous_.has_conditions();
   sent_ = context_.loop.now();
   ++attempts_;
   become(Relaying{});

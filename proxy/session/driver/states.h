@@ -9,6 +9,7 @@
 #include "proxy/config/config.h"
 #include "proxy/protocol/networks.h"
 #include "proxy/session/flows/login.h"
+#include "proxy/session/flows/read_under.h"
 #include "replication/topology/topology.h"
 
 namespace wye::session {
@@ -95,7 +96,10 @@ struct Maker {
   topology::ServerId server = 0;
   std::uint32_t statement = 0;  // of an EXECUTE; 0: a query
   std::uint16_t error = 0;      // it said; 0: none
+  bool beside = false;          // there were conditions before it
   base::Bytes command;
+  std::string schema;  // where it ran,
+  ReadUnder under;     // and under what
 };
 /// Why the answer that is coming must not reach the client: the statement runs again.
 enum class Spoiled : std::uint8_t {

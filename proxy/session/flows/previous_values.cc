@@ -273,6 +273,7 @@ bool PreviousValues::numbers_answered(ServerId server, bool primary, const Rows&
   if (rows.size() != 1 || rows[0].size() != 2) return false;
   const std::string found = digits_of(rows[0][0]), id = digits_of(rows[0][1]);
   if (found.empty() || id.empty()) return false;
+  count_lost(server);
   if (found_rows_at_ == server) {
     found_rows_at_.reset();
     found_rows_ = found;
@@ -282,6 +283,7 @@ bool PreviousValues::numbers_answered(ServerId server, bool primary, const Rows&
 }
 
 void PreviousValues::conditions_answered(ServerId server, Conditions told) {
+  count_lost(server);
   if (conditions_at_ != server) return;
   errors_count_ = static_cast<unsigned>(std::count(told.is_error.begin(), told.is_error.end(), true));
   if (told.rows.empty() || uncounted_)  // a routine has taken them away, after all

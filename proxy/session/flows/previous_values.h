@@ -63,11 +63,11 @@ class PreviousValues {
   static constexpr std::string_view conditions = "SHOW WARNINGS";
   /// Takes the conditions away, also on MariaDB, where statements without a table leave them.
   static constexpr std::string_view clear = "SELECT 1 FROM (SELECT 1) d";
-  static constexpr std::string_view clear_by_do = "DO (SELECT 1 FROM (SELECT 1) d)";  // leaves FOUND_ROWS()
   /// The same, ahead of a statement that may ask for the count: after DO it is 0, after SELECT -1.
   std::string_view clear_sql(ServerId server) const {
-    return row_count_at_ == server && row_count_ == "0" ? clear_by_do : clear;
+    return row_count_at_ == server && row_count_ == "0" ? "DO (SELECT 1 FROM (SELECT 1) d)" : clear;
   }
+  bool has_conditions() const { return conditions_count_ > 0; }
   bool has_conditions(ServerId server) const { return conditions_at_ == server && conditions_count_ > 0; }
   /// False: not what was asked for; nothing is known better than before.
   bool numbers_answered(ServerId server, bool primary, const Rows& rows);

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "proxy/sql/ascii.h"
+
 namespace wye::session {
 
 const char* name(Pin pin) {
@@ -220,6 +222,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
     switch (item.type) {
       case protocol::TrackerType::system_variable:
+        if (facts != nullptr && sql::has_word(facts->for_statement, item.name)) break;
         named = true;
         set_variable(item.name, item.value, from_primary);
         break;

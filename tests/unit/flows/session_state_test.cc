@@ -325,6 +325,18 @@ TEST_CASE("what no tracker reports pins, with its reason; the first one stays") 
   }
 }
 
+TEST_CASE("what SET STATEMENT says is over with its statement") {
+  SessionState s;
+  auto statement = facts(sql::fx_sticky_setting);
+  statement.for_statement = "group_concat_max_len = 5, `Sort_Buffer_Size`=100000 ";
+  ConnectionState there;
+  s.adopt(there);
+  s.apply(Ok().variable("group_concat_max_len", "5").variable("sort_buffer_size", "100000").info, &statement, true);
+  CHECK_FALSE(s.differs(there));
+  s.apply(Ok().variable("time_zone", "+01:00").variable("group_concat_max_len", "5").info, &statement, true);
+  CHECK(s.difference(there) == "SET @@session.time_zone='+01:00'");
+}
+
 TEST_CASE("HANDLER pins once it has succeeded") {
   const auto handler = facts(sql::fx_handler);
   SessionState s;
