@@ -118,9 +118,10 @@ void Session::drop_stale_conditions(pool::Backend& backend) {
 /// a session that had some: most likely of the same PREPARE, the client's.
 void Session::drop_prepare_warnings(pool::Backend& backend, const PreparedStatement& statement) {
   const bool had = &statement == statement_ ? previous_.has_conditions() : maker_ && maker_->beside;
-  if (had || context_.topology->flavour != topology::Flavour::mysql) return;
-  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, "DO 0"));  // it leaves FOUND_ROWS()
-  previous_.count_lost(backend.key().server);
+  const auto server = backend.key().server;
+  if (had || previous_.found_rows_at(server) || context_.topology->flavour != topology::Flavour::mysql) return;
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, "DO 0"));  // FOUND_ROWS() is 1 behind it
+  previous_.count_lost(server);
 }
 
 /// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.

@@ -59,7 +59,8 @@ class PreviousValues {
                                     : "SELECT 0,LAST_INSERT_ID() LIMIT 1";
   }
   /// The question leaves a warning behind: MySQL's FOUND_ROWS() is deprecated.
-  bool numbers_warn(ServerId server) const { return found_rows_at_ == server; }
+  bool numbers_warn(ServerId server) const { return found_rows_at(server); }
+  bool found_rows_at(ServerId server) const { return found_rows_at_ == server; }
   static constexpr std::string_view conditions = "SHOW WARNINGS";
   /// Takes the conditions away, also on MariaDB, where statements without a table leave them.
   static constexpr std::string_view clear = "SELECT 1 FROM (SELECT 1) d";
