@@ -368,7 +368,8 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
   if (!std::holds_alternative<Preparing>(state_) || backend == nullptr || statement == nullptr) return;
   if (tracker.failed()) backend->state().conditions = true;
   if (statement != statement_ && tracker.failed()) {
-    if (maker_->error == preparer_.error.code) previous_.conditions_made(server_);  // it says what its EXECUTE has said
+    // It says what its EXECUTE has said.
+    if (maker_ && maker_->error == preparer_.error.code) previous_.conditions_made(server_);
     maker_.reset();
     return run_on(*backend);
   }
