@@ -80,6 +80,7 @@ class Reader::Reading {
   const server::Login login_;
   server::ConnectOptions options_;  // constant after construction
   const ReadLimits limits_;
+  const base::Clock::time_point end_ = base::Clock::now() + limits_.whole;
   server::Connection connection_;  // ask()'s; interrupt() by watch()
   std::atomic<bool> over_{false};  // the threads have nothing left to do
   std::mutex mutex_;               // guards what follows
@@ -122,7 +123,10 @@ base::Result<server::Table> Reader::Reading::table() {
 void Reader::Reading::ask() noexcept {
   const server::LibraryThread library;
   try {
-    answer(table());
+    auto result = table();
+    // The library's own limit ends with the clock: which is first is chance, and only watch() ends the statement.
+    if (!result && base::Clock::now() >= end_ && !connection_.connected()) return;
+    answer(std::move(result));
   } catch (const std::exception& error) {
     answer(failed(request_.server, error.what()));
   }
@@ -142,14 +146,15 @@ void Reader::Reading::answer(base::Result<server::Table> result) {
 
 /// Until it is asked, or shall not go on: then why.
 std::string Reader::Reading::wait() {
-  const auto end = base::Clock::now() + limits_.whole;
   std::unique_lock lock{mutex_};
   for (;;) {
-    const auto next = std::min(end, base::Clock::now() + limits_.look_round);
+    const auto next = std::min(end_, base::Clock::now() + limits_.look_round);
     if (changed_.wait_until(lock, next, [this] { return asked_ || stopping_; })) break;
-    if (base::Clock::now() >= end)
+    if (base::Clock::now() >= end_)
       return "no whole answer within " + std::to_string(limits_.whole.count() / 1000) + " seconds; it was ended";
+    lock.unlock();  // it is the caller's code
     if (request_.unwanted && request_.unwanted()) return "nobody waits for the answer";
+    lock.lock();
   }
   return asked_ ? "" : "wye stops";
 }

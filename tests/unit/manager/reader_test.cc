@@ -21,6 +21,8 @@ class Frozen {
     means.connect.connect_timeout = 30s;
     return means;
   }
+  /// Until its first client has closed the connection.
+  void wait_until_left() const { silent_.wait_until_left(); }
 
  private:
   const test::SilentServer silent_;
@@ -56,6 +58,25 @@ TEST_CASE("a read has its answer in time, also while a connect hangs") {
   auto answer = told->get_future();
   REQUIRE(answer.wait_for(20s) == std::future_status::ready);
   CHECK(base::Clock::now() - began >= 1000ms);
+  CHECK(answer.get() == "db1: no whole answer within 1 seconds; it was ended");
+}
+
+TEST_CASE("a read that the library gives up before the clock is looked at is told as late") {
+  const Frozen frozen;
+  manager::Reader reader{[&] {
+                           manager::Means means = frozen.means();
+                           means.connect.connect_timeout = 1s;
+                           return means;
+                         },
+                         limits()};
+  const auto told = promise();
+  const auto stalls = [&] {  // the thread that watches, as a loaded machine stalls it, past the library's own limit
+    frozen.wait_until_left();
+    return false;
+  };
+  REQUIRE(reader.begin({"db1", "SELECT 1", stalls}, into(told)));
+  auto answer = told->get_future();
+  REQUIRE(answer.wait_for(20s) == std::future_status::ready);
   CHECK(answer.get() == "db1: no whole answer within 1 seconds; it was ended");
 }
 

@@ -27,6 +27,13 @@ class SilentServer {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;
   }
+  /// Takes the next connection and waits for its end.
+  void wait_until_left() const {
+    const int client = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+    char byte = 0;
+    while (client >= 0 && ::recv(client, &byte, 1, 0) > 0) continue;
+    if (client >= 0) ::close(client);
+  }
   topology::Address address() const { return {"127.0.0.1", port_, "", ""}; }
 
  private:
