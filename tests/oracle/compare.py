@@ -36,37 +36,38 @@ def _trackers(block):
     return repr(sorted(items)).encode() if items else b''
 
 
-SCHEMA = 1  # SESSION_TRACK_SCHEMA
+SCHEMA, TRANSACTION_STATE = 1, 5  # SESSION_TRACK_...
 
 
 def told_once(answers, script, schema):
     """Without the schema where it is said again: MySQL and MariaDB do that behind a routine, or an EXECUTE, that went through another one and
-    failed, with whatever that connection answers next. `schema`: the login's, or ''."""
-    known, out = bytes([len(schema)]) + schema.encode(), []
+    failed, with whatever that connection answers next. `schema`: the login's, or ''. And without a transaction's state that was told last:
+    when a DDL has failed, which ended it, MySQL has the next BEGIN name nothing, or the same again, by what it was asked between them."""
+    known, out = {SCHEMA: bytes([len(schema)]) + schema.encode(), TRANSACTION_STATE: b''}, []
     for op, answer in zip(script.ops, answers):
         results = []
         for result in answer:
             if op.do != 'beside' and result[0] in ('ok', 'rows') and result[6]:
-                known, block = _without(result[6], known)
-                result = (*result[:6], block)
+                result = (*result[:6], _without(result[6], known))
             results.append(result)
         if op.do == 'change_user' and results[0][0] == 'in':
             name = op.text.split(' ')[2].encode() if op.text.count(' ') > 1 else b''
-            known = bytes([len(name)]) + name
+            known = {SCHEMA: bytes([len(name)]) + name, TRANSACTION_STATE: b''}
         out.append(results)
     return out + answers[len(out):]
 
 
 def _without(block, known):
+    """`known`: what was told last of each kind, which it brings up to date."""
     at, kept = 0, b''
     while at < len(block):
         begin, kind = at, block[at]
         data, at = _lenenc_bytes(block, at + 1)
-        if kind != SCHEMA or data != known:
+        if known.get(kind) != data:
             kept += block[begin:at]
-        if kind == SCHEMA:
-            known = data
-    return known, kept
+        if kind in known:
+            known[kind] = data
+    return kept
 
 
 def _columns(columns):
@@ -175,15 +176,23 @@ def _counted_before(script, direct, at):
     return asks and bool(before) and _calls(script, before[-1])
 
 
+EXPLAINS = re.compile(r'\s*(EXPLAIN|DESC|DESCRIBE)\s', re.I)
+AGGREGATES = re.compile(r'SELECT\b.*\b(COUNT|SUM|MIN|MAX|AVG)\s*\(.*\bWHERE\b', re.I | re.S)
+
+
 def _undefined_found_rows(script, direct, at):
     """MySQL: FOUND_ROWS() is a SELECT's, its manual says. An UPDATE leaves in it what it had counted when it failed, or, if no row can match, what was
-    there before: by its plan. wye could know only by asking after each one."""
-    if script.flavour != 'mysql' or 'FOUND_ROWS' not in script.ops[at].text.upper():
+    there before: by its plan. MariaDB does so for a SELECT of aggregates where no row can match. wye could know only by asking after each one."""
+    if 'FOUND_ROWS' not in _text(script, at).upper():
         return False
     for i in range(at - 1, -1, -1):
-        if script.ops[i].do == 'beside' or 'FOUND_ROWS' in _text(script, i).upper():
+        if script.ops[i].do == 'beside' or 'FOUND_ROWS' in _text(script, i).upper() or EXPLAINS.match(_text(script, i)):
             continue
         last = direct[i][-1]
+        if script.flavour == 'mariadb':
+            if last[0] == 'rows':
+                return AGGREGATES.match(_text(script, i)) is not None
+            continue
         updates = last[0] == 'ok' and b'Rows matched: 0 ' in last[5]
         if updates or (last[0] == 'err' and re.search(r'\bUPDATE\b', _text(script, i), re.I)):
             return True

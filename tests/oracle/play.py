@@ -30,7 +30,7 @@ class Player:
         self._port, self._script, self._beside = port, script, None
         self._login, self._running, self._settle = login, running, settle
         self._selecting, self._executed, self._of_old_charset = set(), set(), set()  # names of statements
-        self._forgot_schema = False
+        self._forgot_schema = not login[2]
         self._statements, self._types, self._dirty, self._status, self._long = {}, {}, False, 0, set()
 
     def close(self):
@@ -67,6 +67,8 @@ class Player:
                 self._types.clear()  # an old binding, under an old charset, is one connection's (docs/ROUTING.md, Known gaps)
             if op.do == 'reset' or op.do == 'init_db' or op.text.upper().startswith('USE '):
                 self._forgot_schema = op.do == 'reset'
+            if op.do == 'change_user':
+                self._forgot_schema = not self._schema_of(op)
             if op.do != 'beside':
                 self._note(answer)
             return answer
@@ -119,8 +121,12 @@ class Player:
     def change_user(self, op):
         """`text`: user, password and schema by spaces; none: as at login."""
         self._statements.clear()
-        user, password, database = op.text.split(' ') if op.text else (self._login[0], self._login[1], self._login[2] or '')
-        return self.wire.login_again(user, password, database)
+        user, password = op.text.split(' ')[:2] if op.text else self._login[:2]
+        return self.wire.login_again(user, password, self._schema_of(op))
+
+    def _schema_of(self, op):
+        """COM_CHANGE_USER's."""
+        return op.text.split(' ')[2] if op.text else self._login[2] or ''
 
     def prepare(self, op):
         number, answer = self.wire.prepare(op.text)

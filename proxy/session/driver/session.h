@@ -282,6 +282,7 @@ class Session final : public net::StreamOwner,
   void drop_prepare_warnings(pool::Backend& backend, const PreparedStatement& statement);
   void drop_stale_conditions(pool::Backend& backend);
   void send_conditions(pool::Backend& backend);
+  std::string conditions_to_make(topology::ServerId server) const;
   static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
   bool answer_stored_conditions();
   // session_answers.cc

@@ -141,7 +141,7 @@ void Session::dispatch() {
       return init_db();
     case com_ping:
       previous_.counted_nothing();
-      return done();
+      return session_.transaction_in_doubt() ? plain(protocol::Expect::ok_or_err) : done();
     case com_reset_connection:
       return reset_connection();
     case com_change_user:

@@ -104,11 +104,12 @@ void Session::run_maker(pool::Backend& backend) {
 }
 
 /// What may leave the conditions of the statement before, or adds to them, must not leave those of an older one. Ahead
-/// of all else: it counts rows.
+/// of all else: it counts rows. SIGNAL takes them away by itself, and counts none.
 void Session::drop_stale_conditions(pool::Backend& backend) {
   auto& there = backend.state();
   const auto id = backend.key().server;
   if (!there.conditions || reads_conditions_ || previous_.conditions_at(id) || !needs_conditions_there()) return;
+  if (!must_run_maker(backend) && !conditions_to_make(id).empty()) return;
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, PreviousValues::clear));
   there.conditions = false;
   previous_.count_lost(id);
@@ -124,18 +125,20 @@ void Session::drop_prepare_warnings(pool::Backend& backend, const PreparedStatem
   previous_.count_lost(server);
 }
 
+/// SQL that makes those of the statement before this connection's. Empty: they are, or it can't.
+std::string Session::conditions_to_make(topology::ServerId server) const {
+  const bool makes = previous_.has_own_error() || needs_conditions_there();
+  if (!makes || previous_.conditions_at(server)) return {};
+  return previous_.conditions_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
+}
+
 /// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
 void Session::send_conditions(pool::Backend& backend) {
   if (must_run_maker(backend)) return run_maker(backend);
-  const bool there_only = needs_conditions_there();
-  if (!reads_conditions_ && !there_only) return;
+  if (!reads_conditions_ && !needs_conditions_there()) return;
   auto& there = backend.state();
   const auto id = backend.key().server;
-  const bool makes = previous_.has_own_error() || there_only;
-  const std::string made =
-      makes && !previous_.conditions_at(id)
-          ? previous_.conditions_sql((session_.status() & protocol::status::no_backslash_escapes) != 0)
-          : std::string{};
+  const std::string made = conditions_to_make(id);
   // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
   if (made.empty() && !reads_conditions_) return;
   const bool stale = there.conditions || ahead_left_ > 0;

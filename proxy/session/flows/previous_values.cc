@@ -54,6 +54,7 @@ bool leaves_conditions(const PreviousValues::Ran& ran, const sql::Facts& facts, 
     case sql::Kind::rollback:
     case sql::Kind::savepoint:
     case sql::Kind::use:
+    case sql::Kind::empty:
       return true;
     case sql::Kind::set:
       return !facts.has(sql::fx_mentions_table);

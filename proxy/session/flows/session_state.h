@@ -173,6 +173,8 @@ class SessionState {
   Keep kept() const { return pinned() != Pin::none || next_unknown_ ? Keep::pinned : keep_; }
   std::uint16_t status() const { return status_; }
   bool in_transaction() const { return (status_ & protocol::status::in_transaction) != 0; }
+  /// A statement has failed that may have committed it first; the server's next OK says so.
+  bool transaction_in_doubt() const { return maybe_ended_ && in_transaction(); }
   /// SQL that gives a connection the client's own session_track_*, for a statement that shows or sets them; SQL that
   /// asks for them after it; and the answer.
   std::string own_trackers(bool mariadb) const;

@@ -32,6 +32,8 @@ def looks(s):
 @rule(6)
 def changes(s):
     """It changes something, and the first one must not notice, or must."""
+    if s.locked:  # as above
+        quiet(s)
     notes, items = f'{s.first}.notes', f'{s.first}.items'
     s.add('beside', s.one("SET time_zone = '+07:00'", 'SET sql_select_limit = 1', 'SET NAMES latin1', "SET sql_mode = 'ANSI_QUOTES'",
         'SET @a = 17', 'SET div_precision_increment = 9', f'USE {s.second}', f"INSERT INTO {notes} (note) VALUES ('x')",
