@@ -62,8 +62,9 @@ inline constexpr Metric retries{"wye_retries_total", Type::counter, "Statements 
 inline constexpr Metric protocol_errors{"wye_protocol_errors_total", Type::counter,
                                         "Clients that broke the protocol or a limit of it", "kind"};
 inline constexpr Metric consistency_fallbacks{"wye_consistency_fallbacks_total", Type::counter,
-                                              "Reads that went to the primary because no replica was known to be far "
-                                              "enough in time",
+                                              "Reads on the primary because no replica was known to be far enough in "
+                                              "time (wait_timeout), and those there that may have missed what their "
+                                              "session saw on a replica (primary_behind)",
                                               "reason"};
 inline constexpr Metric consistency_waits{"wye_consistency_waits_total", Type::counter,
                                           "Reads that waited for a replica to catch up: until it had (covered), in "

@@ -100,7 +100,7 @@ const char* name(Kept e) {
 
 const char* name(ConsistencyFallback e) {
   static constexpr std::array<const char*, count_of<ConsistencyFallback>> names = {"wait_timeout", "no_gtid",
-                                                                                   "position_unknown"};
+                                                                                   "position_unknown", "primary_behind"};
   return at(names, e);
 }
 

@@ -81,7 +81,7 @@ enum class ProtocolError : std::uint8_t {
   last
 };
 /// Why a read did not get what its consistency level needs from a replica and went to the primary.
-enum class ConsistencyFallback : std::uint8_t { wait_timeout, no_gtid, position_unknown, last };
+enum class ConsistencyFallback : std::uint8_t { wait_timeout, no_gtid, position_unknown, primary_behind, last };
 
 /// Why a session did not give up the connection that its statement had run on. Up to `cursor` no value could stand for
 /// what is there (routing.md 4); for the rest wye could not, or not yet.

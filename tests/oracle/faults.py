@@ -46,21 +46,21 @@ class Fault:
 
 FAULTS = [
     # what goes ahead of a statement on another connection
-    Fault('skipped_variable', 'one variable is not set on the connection that takes over', FLOWS + 'session_state.cc',
-          'if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;',
-          'if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;\n'
+    Fault('skipped_variable', 'one variable is not set on the connection that takes over', FLOWS + 'session_settings.cc',
+          'if (moves_by_itself(variable) || (by_names && is_set_by_names(variable))) continue;',
+          'if (moves_by_itself(variable) || (by_names && is_set_by_names(variable))) continue;\n'
           '    if (FAULT && variable == "div_precision_increment") continue;'),
-    Fault('variable_not_put_back', 'the time zone that another session has set on a connection stays', FLOWS + 'session_state.cc',
+    Fault('variable_not_put_back', 'the time zone that another session has set on a connection stays', FLOWS + 'session_settings.cc',
           'if (variables_.contains(variable) || there == nullptr || *there == value) continue;',
           'if (variables_.contains(variable) || there == nullptr || *there == value || (FAULT && variable == "time_zone")) continue;'),
-    Fault('default_not_put_back', 'nor are the variables that results do not depend on', FLOWS + 'session_state.cc',
-          'if (of_schema(variable) || of_login(variable)) continue;',
-          'if (of_schema(variable) || of_login(variable) || FAULT) continue;'),
-    Fault('charset_not_restored', 'SET NAMES is not repeated', FLOWS + 'session_state.cc',
-          'if (!names.empty() && other_names) {', 'if (!names.empty() && other_names && !FAULT) {'),
-    Fault('foreign_collation', "another session's SET NAMES leaves the collation of results", FLOWS + 'session_state.cc',
+    Fault('default_not_put_back', 'nor are the variables that results do not depend on', FLOWS + 'session_settings.cc',
+          'if (of_schema(variable) || of_login(variable)) return true;',
+          'if (of_schema(variable) || of_login(variable) || FAULT) return true;'),
+    Fault('charset_not_restored', 'SET NAMES is not repeated', FLOWS + 'session_settings.cc',
+          'if (!names.empty() && others) set.names', 'if (!names.empty() && others && !FAULT) set.names'),
+    Fault('foreign_collation', "another session's SET NAMES leaves the collation of results", FLOWS + 'session_settings.cc',
           'const bool foreign = connection.version != 0', 'const bool foreign = !FAULT && connection.version != 0'),
-    Fault('pair_left_out', 'a charset is set without the collation that goes with it', FLOWS + 'session_state.cc',
+    Fault('pair_left_out', 'a charset is set without the collation that goes with it', FLOWS + 'variables.cc',
           'return !same_in(wanted, there, pair.charset) || !same_in(wanted, there, pair.collation);',
           'return !FAULT && (!same_in(wanted, there, pair.charset) || !same_in(wanted, there, pair.collation));'),
     Fault('schema_not_restored', 'no USE on a connection that has another schema', DRIVER + 'session_run.cc',

@@ -1,6 +1,7 @@
 #include "proxy/session/driver/commits.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "proxy/base/log.h"
@@ -15,13 +16,44 @@ namespace {
 constexpr const char* in_binlog = "SELECT '', @@GLOBAL.gtid_binlog_pos, ''";
 constexpr const char* in_commit = "SELECT @@GLOBAL.gtid_owned, @@GLOBAL.gtid_executed, @@GLOBAL.server_uuid";
 
+// Where MariaDB's binary log ends, with what waits for an acknowledgement, and then up to where it is to be seen.
+constexpr const char* end_of_log = "SHOW MASTER STATUS";
+constexpr const char* visible_log = "SHOW STATUS LIKE 'Binlog\\_snapshot\\_%'";
+
+constexpr base::milliseconds ask_again{1};      // what is on its way, if it is not over yet
 constexpr base::milliseconds longest_wait{20};  // of an answer, for what it may have committed
+constexpr base::milliseconds longest_shown{1000};  // of a read, for an acknowledgement that the primary waits for
 constexpr base::milliseconds patience{2000};    // with an answer that does not come
 constexpr base::milliseconds first_retry{100}, last_retry{5000};
 
 bool same_server(const topology::GtidSource& source, const std::string& uuid) {
   const auto parsed = topology::parse_gtid(topology::Flavour::mysql, uuid + ":1");
   return parsed && parsed->source.uuid == source.uuid;
+}
+
+base::milliseconds limit(Commits::Why why) { return why == Commits::Why::shown ? longest_shown : longest_wait; }
+
+using Rows = RowCollector::Rows;
+
+std::optional<routing::BinlogPosition> position(const std::string& file, const std::string& offset) {
+  routing::BinlogPosition at{file, 0};
+  const char* const end = offset.data() + offset.size();
+  if (file.empty() || std::from_chars(offset.data(), end, at.offset).ptr != end) return std::nullopt;
+  return at;
+}
+
+/// A row, or none without a binary log: file, offset and more.
+std::optional<routing::BinlogPosition> end_in(const Rows* rows) {
+  if (rows == nullptr || rows->size() != 1 || rows->front().size() < 2) return std::nullopt;
+  return position(rows->front()[0], rows->front()[1]);
+}
+
+/// Two rows, by name: the file and the offset.
+std::optional<routing::BinlogPosition> visible_in(const Rows* rows) {
+  if (rows == nullptr || rows->size() != 2) return std::nullopt;
+  for (const auto& row : *rows)
+    if (row.size() != 2) return std::nullopt;
+  return position((*rows)[0][1], (*rows)[1][1]);
 }
 
 }  // namespace
@@ -34,6 +66,8 @@ Commits::Commits(net::Loop& loop, pool::Pool& pool, routing::Frontier& frontier,
       account_(std::move(account)),
       idle_(idle),
       collector_([this](const auto* rows) { answered(rows); }),
+      end_collector_([this](const auto* rows) { end_ = end_in(rows); }),
+      visible_collector_([this](const auto* rows) { visible_ = visible_in(rows); }),
       timer_(loop, [this] { time_out(); }) {}
 
 Commits::~Commits() { close(); }
@@ -50,8 +84,8 @@ bool Commits::ask(Holder& holder, Why why) {
     if (why == Why::commit) warn();
     return false;
   }
-  waiting_.push_back({&holder, loop_.now(), false, why});
-  if (waiting_.size() == 1) set_timer();
+  waiting_.push_back({&holder, base::Clock::now(), false, why});
+  set_timer();
   send();
   return true;
 }
@@ -92,11 +126,22 @@ void Commits::on_backend_lost(pool::Backend& backend, const base::Error&, bool) 
 /// What was committed before an answer came is there when the question comes: one for all that wait now.
 void Commits::send() {
   if (backend_ == nullptr || asking_ || waiting_.empty()) return;
+  if (!any([](const Waiting& w) { return !w.again; })) return set_timer();  // not at once
+  ask_now();
+}
+
+void Commits::ask_now() {
   asking_ = true;
   used_at_ = loop_.now();
   asked_at_ = base::Clock::now();
   for (auto& w : waiting_) w.asked = true;
   const bool mariadb = topology_->flavour == topology::Flavour::mariadb;
+  end_.reset();
+  visible_.reset();
+  if (mariadb && any([](const Waiting& w) { return w.why == Why::shown; })) {
+    backend_->submit(end_collector_, protocol::Expect::query, backend_->command(com_query, end_of_log));
+    backend_->submit(visible_collector_, protocol::Expect::query, backend_->command(com_query, visible_log));
+  }
   backend_->submit(collector_, protocol::Expect::query, backend_->command(com_query, mariadb ? in_binlog : in_commit));
 }
 
@@ -108,10 +153,27 @@ bool Commits::note(const RowCollector::Rows& rows) {
   auto all = std::make_shared<topology::GtidSet>(*set);
   all->add(*owned);
   known_ = {std::move(all), asked_at_, *server_};
+  note_shown(*owned);
   // Reads need no more of others than before; but replicas can be asked only for what has a place in the frontier.
-  const bool reads_only = !any([](const Waiting& w) { return w.asked && w.why != Why::reads; });
+  const bool reads_only =
+      !any([](const Waiting& w) { return w.asked && (w.why == Why::commit || w.why == Why::token); });
   if ((reads_only && frontier_.used() > 0) || raise(*set, rows[0][2])) return true;
   return !any([](const Waiting& w) { return w.asked && w.why == Why::commit; });
+}
+
+void Commits::note_shown(const topology::GtidSet& owned) {
+  if (topology_->flavour == topology::Flavour::mysql) {
+    shown_.in_commit(owned, asked_at_);
+  } else if (end_ && visible_) {
+    shown_.positions(*end_, *visible_, asked_at_);
+  }
+}
+
+/// The answer that has come is what it waits for, or as much as it will ever know.
+bool Commits::is_told(const Waiting& waiting) const {
+  if (!waiting.asked || waiting.why != Why::shown) return waiting.asked;
+  const bool unknown = topology_->flavour == topology::Flavour::mariadb && (!end_ || !visible_);
+  return unknown || shown_.until() >= waiting.since;
 }
 
 /// The server commits under its own name, in a group under the group's. Other sources may have gaps that no replica
@@ -144,7 +206,8 @@ void Commits::answered(const RowCollector::Rows* rows) {
     return failed();
   }
   failures_ = 0;
-  const auto told = take([](const Waiting& w) { return w.asked; });
+  const auto told = take([this](const Waiting& w) { return is_told(w); });
+  for (auto& w : waiting_) w.again = std::exchange(w.asked, false);
   send();
   for (auto* holder : told) holder->on_commits_known();
 }
@@ -172,16 +235,20 @@ void Commits::failed() {
 
 void Commits::time_out() {
   const auto now = loop_.now();
-  const auto is_late = [&](const Waiting& w) { return now - w.since >= longest_wait; };
+  const auto is_late = [&](const Waiting& w) { return now >= w.since + limit(w.why); };
   if (any([&](const Waiting& w) { return is_late(w) && w.why == Why::commit; })) warn();
   const auto late = take(is_late);
+  if (backend_ != nullptr && !asking_ && !waiting_.empty()) ask_now();
   for (auto* holder : late) holder->on_commits_known();
 }
 
 void Commits::set_timer() {
   if (waiting_.empty()) return timer_.stop();
-  const auto left = waiting_.front().since + longest_wait - loop_.now();
-  timer_.once(std::max(std::chrono::ceil<base::milliseconds>(left), base::milliseconds{0}));
+  auto next = base::TimePoint::max();
+  for (const auto& w : waiting_) next = std::min(next, w.since + limit(w.why));
+  auto left = std::chrono::ceil<base::milliseconds>(next - loop_.now());
+  if (backend_ != nullptr && !asking_) left = std::min(left, ask_again);
+  timer_.once(std::max(left, base::milliseconds{0}));
 }
 
 void Commits::on_topology(std::shared_ptr<const topology::Topology> topology) {
@@ -205,8 +272,9 @@ void Commits::close() {
   if (opening_) pool_.cancel(*this);
   opening_ = asking_ = false;
   server_.reset();
+  shown_.forget();
   if (backend_ == nullptr) return;
-  backend_->orphan(collector_);
+  for (auto* collector : {&end_collector_, &visible_collector_, &collector_}) backend_->orphan(*collector);
   pool_.discard(*std::exchange(backend_, nullptr));
 }
 

@@ -7,13 +7,15 @@
 #include "proxy/pool/pool.h"
 #include "proxy/protocol/secret.h"
 #include "proxy/routing/frontier.h"
+#include "proxy/routing/shown.h"
 #include "proxy/session/driver/collector.h"
 
 namespace wye::session {
 
 /// Commits that an answer does not name (routing.md 5): what the primary has by now is asked on a connection of this
 /// worker's, with wye's own account, and raises the frontier before the answer passes. One question at a time, for all
-/// that wait. Who can't be told in time gets Frontier::unreported_commit.
+/// that wait. Who can't be told in time gets Frontier::unreported_commit. And commits that replicas may have shown while
+/// they were on their way: a read on the primary waits until they are over (routing::Shown).
 ///
 /// One worker; outlives its sessions, ends before its pool.
 class Commits final : public pool::BackendHolder {
@@ -30,8 +32,9 @@ class Commits final : public pool::BackendHolder {
   Commits(const Commits&) = delete;
   Commits& operator=(const Commits&) = delete;
 
-  /// A commit: readers are warned if it can't be known. The others are reads, which warn nobody.
-  enum class Why : std::uint8_t { commit, token, reads };
+  /// A commit: readers are warned if it can't be known. The others are reads, which warn nobody. `shown`: until the
+  /// primary shows what replicas showed before the call.
+  enum class Why : std::uint8_t { commit, token, reads, shown };
   /// False: the primary can't be asked, and readers have been warned. True: `holder` waits.
   bool ask(Holder& holder, Why why);
   /// All that the primary had, or was about to show, when it was last asked.
@@ -41,6 +44,8 @@ class Commits final : public pool::BackendHolder {
     topology::ServerId server = 0;
   };
   const Known& known() const { return known_; }
+  /// What replicas showed before this is to be seen on the primary.
+  base::TimePoint shown_until() const { return shown_.until(); }
   void cancel(const Holder& holder);
   /// Nothing can wait: readers go to the primary until it has been observed.
   void warn();
@@ -59,11 +64,15 @@ class Commits final : public pool::BackendHolder {
     base::TimePoint since;
     bool asked;  // by the question that is on its way
     Why why;
+    bool again = false;  // the last answer was not what it waits for
   };
   bool open();
   void send();
+  void ask_now();
   void answered(const RowCollector::Rows* rows);
   bool note(const RowCollector::Rows& rows);
+  void note_shown(const topology::GtidSet& owned);
+  bool is_told(const Waiting& waiting) const;
   bool raise(const topology::GtidSet& set, const std::string& uuid);
   template <class Which>
   bool any(Which&& which) const;
@@ -88,7 +97,9 @@ class Commits final : public pool::BackendHolder {
   unsigned failures_ = 0;
   std::vector<Waiting> waiting_;  // the oldest first
   Known known_;
-  RowCollector collector_;
+  routing::Shown shown_;
+  std::optional<routing::BinlogPosition> end_, visible_;  // MariaDB: of the question that is on its way
+  RowCollector collector_, end_collector_, visible_collector_;
   net::Timer timer_;
 };
 

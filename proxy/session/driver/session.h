@@ -204,6 +204,9 @@ class Session final : public net::StreamOwner,
   bool learn(const routing::LevelNeed& need, bool refused, const routing::Route* route);
   bool ask_primary();
   void note_known();
+  bool may_show_data() const;
+  bool wait_for_primary(topology::ServerId id);
+  void primary_caught_up();
   void warn_of_commits();
   void note_seen(base::TimePoint now);
   bool token_query();
@@ -400,6 +403,8 @@ class Session final : public net::StreamOwner,
   std::optional<std::string> token_column_;  // it asks for the session's
   base::TimePoint asking_since_{};           // the primary
   bool asked_primary_ = false;               // what there is to see
+  bool asked_shown_ = false;                 // whether it shows what replicas have shown
+  base::TimePoint replica_read_at_{};        // the session's last read of data on a replica
   metrics::WaitOutcome wait_outcome_ = metrics::WaitOutcome::covered;
   unsigned ahead_left_ = 0;  // answers of the session's state still to come
   bool settings_went_ahead_ = false;

@@ -304,7 +304,8 @@ void Session::wait_with_answer(bool failed) {
 }
 
 void Session::on_commits_known() {
-  if (std::holds_alternative<Learning>(state_)) {
+  if (const auto* learning = std::get_if<Learning>(&state_)) {
+    if (learning->shown) return primary_caught_up();
     note_known();
     return token_column_ ? answer_token() : route_and_run();
   }

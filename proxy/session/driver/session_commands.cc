@@ -105,7 +105,7 @@ bool Session::take_command() {
   ran_ = {};
   goal_.reset();
   token_column_.reset();
-  asked_primary_ = false;
+  asked_primary_ = asked_shown_ = false;
   attempts_ = 0;
   statement_ = nullptr;
   text_execute_ = nullptr;

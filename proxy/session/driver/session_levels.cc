@@ -50,6 +50,33 @@ void Session::warn_of_commits() {
   position_.wrote_unnamed(server_, base::Clock::now());
 }
 
+bool Session::may_show_data() const {
+  constexpr std::uint32_t data = sql::fx_mentions_table | sql::fx_stored_function | sql::fx_text_prepare;
+  if (command_[4] != com_query && command_[4] != com_stmt_execute) return false;
+  const bool reads = facts_.kind == sql::Kind::read || facts_.kind == sql::Kind::set;
+  return reads ? facts_.several || (facts_.effects & data) != 0
+               : facts_.several || facts_.kind == sql::Kind::call || facts_.kind == sql::Kind::unknown ||
+                     facts_.has(sql::fx_consistent_snapshot);
+}
+
+/// With AFTER_SYNC the primary may not show yet what the session has seen on a replica. True: it will run when it does.
+bool Session::wait_for_primary(topology::ServerId id) {
+  if (asked_shown_ || !is_primary(id) || !server(id).commits_after_replicas) return false;
+  if (level_ == routing::Consistency::eventual || context_.options.wait.count() == 0 || !may_show_data()) return false;
+  if (replica_read_at_ <= context_.commits.shown_until()) return false;
+  asked_shown_ = true;
+  if (!context_.commits.ask(*this, Commits::Why::shown)) return false;
+  become(Learning{true});
+  return true;
+}
+
+void Session::primary_caught_up() {
+  if (replica_read_at_ > context_.commits.shown_until())
+    context_.metrics.consistency_fallbacks[metrics::ConsistencyFallback::primary_behind].add();
+  if (to_primary_) return run_on_primary(reason_);
+  route_and_run();
+}
+
 /// The statement has run: what its client was shown, later reads must not miss.
 void Session::note_seen(base::TimePoint now) {
   constexpr std::uint32_t data = sql::fx_mentions_table | sql::fx_stored_function | sql::fx_text_prepare;
@@ -61,7 +88,9 @@ void Session::note_seen(base::TimePoint now) {
                       reason_ == routing::Reason::read_only_transaction;
   const bool covers = chosen && level_ != routing::Consistency::eventual;
   // The primary has what replicas have shown, but for what it lets them show first.
-  const bool has_all = is_primary(server_) && !server(server_).commits_after_replicas;
+  const bool has_all = is_primary(server_) && (!server(server_).commits_after_replicas ||
+                                               replica_read_at_ <= context_.commits.shown_until());
+  if (!is_primary(server_)) replica_read_at_ = now;
   position_.saw(server_, now, covers || has_all);
 }
 

@@ -96,6 +96,7 @@ void Session::hold(const char* why) {
 
 void Session::obtain(topology::ServerId id) {
   server_ = id;
+  if (wait_for_primary(id)) return;
   if (values_unknown_ && !is_primary(id) && read_back(id)) return;
   if (auto* backend = held(id)) {
     // A replica that has become the primary, or the reverse: this connection was opened for the other role.

@@ -74,7 +74,10 @@ struct Recalling {
   bool give_away = false;  // the connection goes to another session
   base::TimePoint idle_since{};
 };
-struct Learning {};  // from the primary what there is to see
+/// From the primary what there is to see.
+struct Learning {
+  bool shown = false;  // until it shows itself what replicas have shown
+};
 struct Closed {};
 using State = std::variant<LoggingIn, Idle, Holding, Acquiring, Preparing, Relaying, Asking, Waiting, Settling,
                            ReadingBack, Recalling, Learning, Closed>;

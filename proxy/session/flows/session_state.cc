@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <span>
 #include <vector>
 
 #include "proxy/sql/ascii.h"
@@ -20,28 +19,6 @@ const char* name(Keep keep) {
   static constexpr const char* names[] = {"none",         "pinned",   "user_variable", "routine",          "user_lock",
                                           "text_prepare", "trackers", "read_only",     "unknown_statement"};
   return names[static_cast<std::size_t>(keep)];
-}
-
-bool moves_by_itself(std::string_view variable) {
-  static constexpr std::string_view names[] = {"error_count",         "gtid_next",        "identity",
-                                               "insert_id",           "in_transaction",   "last_gtid",
-                                               "last_insert_id",      "proxy_user",       "pseudo_slave_mode",
-                                               "pseudo_replica_mode", "pseudo_thread_id", "rand_seed1",
-                                               "rand_seed2",          "skip_replication", "sql_log_bin",
-                                               "statement_id",        "timestamp",        "transaction_read_only",
-                                               "tx_read_only",        "warning_count"};
-  return std::find(std::begin(names), std::end(names), variable) != std::end(names) ||
-         variable.starts_with("session_track_");
-}
-
-std::string quoted(std::string_view text, bool no_backslash_escapes) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') out += '\'';
-    if (c == '\\' && !no_backslash_escapes) out += '\\';
-    out += c;
-  }
-  return out += '\'';
 }
 
 void SessionState::before(const sql::Facts& facts) {
@@ -63,73 +40,10 @@ void SessionState::before(const sql::Facts& facts) {
   next_said_ = facts.has(Effect::fx_next_transaction) && (!in_transaction() || maybe_ended_);
 }
 
-namespace {
-
-bool on(std::string_view value) { return value == "ON" || value == "1"; }
-
-bool is_number(std::string_view text) {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  bool digit = false, point = false;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') {
-      digit = true;
-    } else if (c == '.' && !point) {
-      point = true;
-    } else {
-      return false;
-    }
-  }
-  return digit;
-}
-
-// SET CHARACTER SET: the schema's, and the schema is the same wherever the session is.
-constexpr std::string_view collation_of_schema = "@@collation_database";
-constexpr std::string_view collation_of_server = "@@collation_server";
-
-// Values that are numbers in the tracker's text but strings to SET, and the reverse, are told apart by the variable's
-// name where the text alone does not: the trackers report text only.
-std::string assignment(std::string_view variable, std::string_view value, bool no_backslash_escapes) {
-  std::string sql = "@@session." + std::string(variable) + "=";
-  if (value.empty() && variable.starts_with("character_set_")) return sql + "NULL";
-  if (value == collation_of_schema || value == collation_of_server) return sql + std::string(value);
-  if (is_number(value) && variable != "time_zone" && variable != "sql_mode") return sql + std::string(value);
-  return sql + quoted(value, no_backslash_escapes);
-}
-
-// Setting the charset sets the collation to the charset's default, and the reverse sets the charset; MySQL reports only
-// the one that was named.
-struct Pair {
-  std::string_view charset, collation;
-};
-constexpr Pair pairs[] = {{"character_set_connection", "collation_connection"},
-                          {"character_set_database", "collation_database"},
-                          {"character_set_server", "collation_server"}};
-
-bool same_in(const Variables& a, const Variables& b, std::string_view variable) {
-  const auto x = a.find(variable);
-  const auto y = b.find(variable);
-  return (x == a.end()) == (y == b.end()) && (x == a.end() || x->second == y->second);
-}
-
-/// Does one of a pair differ? Then both are set, the charset first.
-bool pair_differs(const Variables& wanted, const Variables& there, std::string_view variable) {
-  for (const Pair& pair : pairs) {
-    if (variable == pair.charset || variable == pair.collation)
-      return !same_in(wanted, there, pair.charset) || !same_in(wanted, there, pair.collation);
-  }
-  return false;
-}
-
-bool is_collation(std::string_view variable) {
-  return std::any_of(std::begin(pairs), std::end(pairs), [&](const Pair& pair) { return pair.collation == variable; });
-}
-
-}  // namespace
-
 /// A collation that was set along with a charset, and not reported: what SET NAMES said, or "" for the default one.
 void SessionState::note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary) {
   if (facts == nullptr) return;  // a login's: the collation is what the client named in its handshake
-  for (const Pair& pair : pairs) {
+  for (const CharsetPair& pair : charset_pairs) {
     bool charset = false, own_collation = false;
     protocol::for_each_tracker(ok.session_state, [&](const protocol::TrackerItem& item) {
       if (item.type != protocol::TrackerType::system_variable) return;
@@ -178,7 +92,7 @@ void SessionState::set_variable(std::string_view variable, std::string_view valu
   // transaction_read_only is the session's only where wye has not set it itself.
   const bool read_only = variable == "transaction_read_only" || variable == "tx_read_only";
   if (moves_by_itself(variable) && !(read_only && from_primary)) return;
-  if (read_only && on(value)) keep(Keep::read_only);
+  if (read_only && is_on(value)) keep(Keep::read_only);
   // It sets the other one along with it, each time, and no tracker says so.
   if (variable == "max_join_size")
     set_variable("sql_big_selects", value == "18446744073709551615" ? "ON" : "OFF", from_primary);
@@ -254,7 +168,7 @@ void SessionState::apply(const protocol::OkInfo& ok, const sql::Facts* facts, bo
   // MariaDB reports SET autocommit, but not SET @@autocommit = 1; the flags never miss it.
   const auto autocommit = variables_.find("autocommit");
   const bool flag = (ok.status & protocol::status::autocommit) != 0;
-  if (from_primary && autocommit != variables_.end() && on(autocommit->second) != flag)
+  if (from_primary && autocommit != variables_.end() && is_on(autocommit->second) != flag)
     set_variable("autocommit", flag ? "ON" : "OFF", true);
 }
 
@@ -306,186 +220,6 @@ void SessionState::adopt(ConnectionState& connection) const {
   connection.version = version_;
 }
 
-namespace {
-
-/// What the connection has now; nullptr: not known.
-const std::string* value_there(const ConnectionState& connection, std::string_view variable) {
-  if (const auto set = connection.variables.find(variable); set != connection.variables.end()) return &set->second;
-  if (connection.defaults == nullptr) return nullptr;
-  const auto begun = connection.defaults->find(variable);
-  return begun == connection.defaults->end() ? nullptr : &begun->second;
-}
-
-constexpr std::string_view set_by_names[] = {"character_set_client", "character_set_connection",
-                                             "character_set_results", "collation_connection"};
-
-bool is_set_by_names(std::string_view variable) {
-  return std::find(std::begin(set_by_names), std::end(set_by_names), variable) != std::end(set_by_names);
-}
-
-/// SET NAMES, where that is what the four variables are like: only it gives the results' metadata the collation, which
-/// the variables don't show. Empty: they were set one by one.
-std::string names_clause(const Variables& variables) {
-  const auto charset = variables.find("character_set_client");
-  const auto collation = variables.find("collation_connection");
-  if (charset == variables.end() || charset->second.empty()) return {};
-  const std::string& name = charset->second;
-  for (const char* other : {"character_set_connection", "character_set_results"}) {
-    const auto it = variables.find(other);
-    if (it == variables.end() || it->second != name) return {};
-  }
-  if (collation == variables.end() || collation->second.empty()) return "NAMES " + quoted(name, false);
-  if (!collation->second.starts_with(name + "_")) return {};
-  return "NAMES " + quoted(name, false) + " COLLATE " + quoted(collation->second, false);
-}
-
-}  // namespace
-
-namespace {
-
-/// What a session begins with comes from its login, not from the server's global values.
-bool of_login(std::string_view variable) { return is_set_by_names(variable); }
-/// They follow the schema: USE sets them.
-bool of_schema(std::string_view variable) {
-  return variable == "character_set_database" || variable == "collation_database";
-}
-
-}  // namespace
-
-bool SessionState::fits(const ConnectionState& connection) const {
-  return std::none_of(connection.variables.begin(), connection.variables.end(), [&](const auto& there) {
-    const bool nothing = there.second.empty() && is_collation(there.first);
-    const bool login = of_login(there.first) || (ignore_space && there.first == "sql_mode");
-    return login && !nothing && !variables_.contains(there.first);
-  });
-}
-
-/// What the last SET NAMES was, and what was set behind it. Empty: there was none, or its charset is gone.
-std::string SessionState::names() const {
-  if (by_charset_) return {};
-  if (names_charset_.empty()) return names_clause(variables_);
-  std::string sql = "NAMES " + quoted(names_charset_, false);
-  if (names_collation_.starts_with(names_charset_ + "_")) sql += " COLLATE " + quoted(names_collation_, false);
-  for (const char* variable : {"character_set_client", "character_set_results"}) {  // set by itself later
-    const std::string& value = variables_.find(variable)->second;
-    if (value != names_charset_) sql += ", " + assignment(variable, value, false);
-  }
-  const std::string& charset = variables_.find("character_set_connection")->second;
-  const std::string& own_collation = variables_.find("collation_connection")->second;
-  if (charset == names_charset_ && own_collation == names_collation_) return sql;
-  sql += ", " + assignment("character_set_connection", charset, false);
-  return own_collation.empty() ? sql : sql + ", " + assignment("collation_connection", own_collation, false);
-}
-
-std::string SessionState::difference(ConnectionState& connection, const topology::Defaults* defaults) const {
-  std::string sql;
-  // The SET is read under the sql_mode that the connection has now, not the one that it is about to get.
-  const std::string* mode = value_there(connection, "sql_mode");
-  const bool raw = mode != nullptr && mode->find("NO_BACKSLASH_ESCAPES") != std::string::npos;
-  std::vector<std::pair<std::string_view, std::string_view>> there_now;
-  const std::string names = this->names();
-  // Another session's SET NAMES leaves a collation for the results that no variable shows.
-  const bool foreign = connection.version != 0 && (connection.version >> 32) != (version_ >> 32);
-  const bool has_names = std::any_of(std::begin(set_by_names), std::end(set_by_names),
-                                     [&](std::string_view variable) { return variables_.contains(variable); });
-  const bool other_names =
-      (has_names && (foreign || connection.names != names)) ||
-      std::any_of(std::begin(set_by_names), std::end(set_by_names),
-                  [&](std::string_view variable) { return !same_in(variables_, connection.variables, variable); });
-  connection.names = names;
-  if (!names.empty() && other_names) {
-    sql = "SET " + names;
-    for (const std::string_view variable : set_by_names) {
-      const auto value = variables_.find(variable);
-      there_now.emplace_back(variable,
-                             value == variables_.end() ? std::string_view{} : std::string_view{value->second});
-    }
-  }
-  for (const auto& [variable, value] : variables_) {
-    if (moves_by_itself(variable) || (!names.empty() && is_set_by_names(variable))) continue;
-    const auto there = connection.variables.find(variable);
-    const bool equal = there != connection.variables.end() && there->second == value;
-    // SET CHARACTER SET takes away the collation that SET NAMES gave the results, of the same charset as well.
-    const bool again = by_charset_ && other_names && is_set_by_names(variable);
-    if (equal && !again && !pair_differs(variables_, connection.variables, variable)) continue;
-    if (value.empty() && is_collation(variable)) {  // the default one: the charset's SET brings it
-      there_now.emplace_back(variable, value);
-      continue;
-    }
-    sql += sql.empty() ? "SET " : ", ";
-    sql += assignment(variable, value, raw);
-    there_now.emplace_back(variable, value);
-  }
-  // What another server begins a session with.
-  static const topology::Defaults none;
-  for (const auto& [variable, value] : defaults != nullptr ? *defaults : none) {
-    const std::string* there = value_there(connection, variable);
-    if (variables_.contains(variable) || there == nullptr || *there == value) continue;
-    sql += sql.empty() ? "SET " : ", ";
-    sql += assignment(variable, value, raw);
-    there_now.emplace_back(variable, value);
-  }
-  // What another session has set here.
-  std::vector<std::string> gone;
-  for (const auto& [variable, value] : connection.variables) {
-    if (variables_.contains(variable) || moves_by_itself(variable)) continue;
-    const bool known = defaults != nullptr && defaults->contains(variable);
-    if (known) continue;
-    gone.push_back(variable);
-    if (of_schema(variable) || of_login(variable)) continue;
-    sql += sql.empty() ? "SET " : ", ";
-    const bool on_here = (status_ & protocol::status::autocommit) != 0;
-    sql += "@@session." + variable;
-    if (variable == "autocommit") {
-      sql += on_here ? "=1" : "=0";
-    } else if (variable == "foreign_key_checks" || variable == "unique_checks") {
-      sql += "=@@global." + variable;  // = DEFAULT switches them off (tried on MySQL 9.7.4)
-    } else {
-      sql += "=DEFAULT";
-    }
-  }
-  for (const auto& variable : gone) connection.variables.erase(variable);
-  for (const auto& [variable, value] : there_now) connection.variables.insert_or_assign(std::string(variable), value);
-  connection.version = version_;
-  return sql;
-}
-
-namespace {
-
-constexpr std::string_view tracker_names[] = {"session_track_system_variables", "session_track_schema",
-                                              "session_track_state_change", "session_track_transaction_info",
-                                              "session_track_gtids"};
-
-/// MariaDB has no GTID tracker.
-std::span<const std::string_view> trackers_of(bool mariadb) {
-  return std::span{tracker_names}.first(std::size(tracker_names) - (mariadb ? 1 : 0));
-}
-
-}  // namespace
-
-std::string SessionState::own_trackers(bool mariadb) const {
-  std::string sql = "SET ";
-  for (const auto name : trackers_of(mariadb)) {
-    if (sql.size() > 4) sql += ", ";
-    const auto own = trackers_.find(name);
-    sql +=
-        own != trackers_.end() ? assignment(name, own->second, false) : "@@session." + std::string(name) + "=DEFAULT";
-  }
-  return sql;
-}
-
-std::string SessionState::ask_trackers(bool mariadb) {
-  std::string sql = "SELECT ";
-  for (const auto name : trackers_of(mariadb))
-    sql += (sql.size() > 7 ? ", @@session." : "@@session.") + std::string(name);
-  return sql;
-}
-
-void SessionState::trackers_are(const std::vector<std::string>& values) {
-  for (std::size_t i = 0; i < values.size() && i < std::size(tracker_names); ++i)
-    trackers_.insert_or_assign(std::string(tracker_names[i]), values[i]);
-}
-
 void SessionState::fill(routing::SessionView& view) const {
   view.in_transaction = in_transaction();
   view.transaction_read_only = (status_ & protocol::status::in_transaction_readonly) != 0;
@@ -498,7 +232,7 @@ void SessionState::fill(routing::SessionView& view) const {
   };
   view.next_transaction = !view.in_transaction && !next_.pending().empty();
   view.serializable = next_.serializable().value_or(find("transaction_isolation", "tx_isolation") == "SERIALIZABLE");
-  view.session_read_only = next_.read_only().value_or(on(find("transaction_read_only", "tx_read_only")));
+  view.session_read_only = next_.read_only().value_or(is_on(find("transaction_read_only", "tx_read_only")));
 }
 
 void SessionState::fill(sql::Dialect& dialect, const topology::Defaults* defaults) const {

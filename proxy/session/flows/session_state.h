@@ -1,15 +1,13 @@
 #pragma once
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "proxy/protocol/response_tracker.h"
 #include "proxy/routing/route.h"
+#include "proxy/session/flows/connection_state.h"
 #include "proxy/session/flows/next_transaction.h"
 #include "proxy/session/flows/read_under.h"
 #include "proxy/sql/facts.h"
@@ -19,41 +17,6 @@ namespace wye::session {
 
 using protocol::Bytes;
 using protocol::ByteView;
-using Variables = std::map<std::string, std::string, std::less<>>;
-
-/// A prepared statement as one backend connection knows it.
-struct PreparedThere {
-  std::uint32_t id = 0;             // the server's
-  std::uint32_t types_version = 0;  // which of PreparedStatement::types an EXECUTE has bound here; 0: none
-};
-
-/// What a backend connection has been told. Kept beside it; compared with what the session wants before each statement.
-struct ConnectionState {
-  /// What LAST_INSERT_ID() says here; absent: whatever the statements of the session that has it have made it.
-  std::optional<std::string> insert_id{"0"};
-  bool conditions = false;       // a statement left warnings or an error here
-  std::string next_transaction;  // NextTransaction::pending() of this connection
-  bool tells_next = false;       // wye has switched its tracker on
-  bool user_variables = false;   // the session's are set here, and must be reset for another one
-  bool routine = false;          // one has run here: likewise
-  std::string schema;
-  std::uint64_t schema_use = 0;                               // which USE of the session; 0: the login's
-  Variables variables;                                        // what was set here
-  std::string names;                                          // the SET NAMES among that, which no variable shows
-  std::shared_ptr<const topology::Defaults> defaults;         // what the others are; nullptr: not known
-  std::uint64_t version = 0;                                  // of the SessionState that was last applied; 0: fresh
-  std::unordered_map<std::uint64_t, PreparedThere> prepared;  // by PreparedStatement::key
-  void forget_session() {
-    insert_id.emplace(1, '0');
-    conditions = tells_next = user_variables = routine = false;
-    next_transaction.clear();
-    schema_use = UINT64_MAX;
-    variables.clear();
-    names.clear();
-    version = 0;
-    prepared.clear();
-  }
-};
 
 /// Why a session's reads stay on the primary until it is reset. Names are metric labels.
 enum class Pin : std::uint8_t {
@@ -100,9 +63,6 @@ class SessionState {
   /// A statement is about to run: note what its text does that no tracker reports.
   void before(const sql::Facts& facts);
   /// An OK/EOF of the client's own statement arrived from `primary` or a replica.
-  struct Change {
-    bool committed_unreported = false;  // see routing.md 5: no GTID although something may have been committed
-  };
   void apply(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
   void apply_status(std::uint16_t status, bool from_primary);
   /// The same for a statement that ran on a server without trackers, by its text. What can't be known so pins.
@@ -206,6 +166,9 @@ class SessionState {
   void set_variable(std::string_view variable, std::string_view value, bool from_primary);
   void note_names(const protocol::OkInfo& ok, const sql::Facts* facts);
   std::string names() const;
+  bool other_names(const ConnectionState& connection, const std::string& names) const;
+  void set_own(Assignments& set, const ConnectionState& connection, bool by_names, bool other_names) const;
+  void put_back(Assignments& set, ConnectionState& connection, const topology::Defaults* defaults) const;
   void note_collations(const protocol::OkInfo& ok, const sql::Facts* facts, bool from_primary);
   Variables variables_;
   Variables trackers_;  // session_track_*, where the client has set them
@@ -229,11 +192,5 @@ class SessionState {
   bool schema_forgotten_ = false;  // by a reset: @@collation_database is the server's until the next USE
   bool uses_next_ = true;          // the statement that runs uses up what SET TRANSACTION said of the next one
 };
-
-/// Session variables that change by themselves, or that only make sense on the connection where they were set: never
-/// replayed.
-bool moves_by_itself(std::string_view variable);
-/// 'it''s' with every byte that a server could misread escaped by doubling or backslash, per NO_BACKSLASH_ESCAPES.
-std::string quoted(std::string_view text, bool no_backslash_escapes);
 
 }  // namespace wye::session
