@@ -99,8 +99,8 @@ const char* name(Kept e) {
 }
 
 const char* name(ConsistencyFallback e) {
-  static constexpr std::array<const char*, count_of<ConsistencyFallback>> names = {"wait_timeout", "no_gtid",
-                                                                                   "position_unknown", "primary_behind"};
+  static constexpr std::array<const char*, count_of<ConsistencyFallback>> names = {
+      "wait_timeout", "no_gtid", "position_unknown", "primary_behind"};
   return at(names, e);
 }
 

@@ -20,10 +20,10 @@ constexpr const char* in_commit = "SELECT @@GLOBAL.gtid_owned, @@GLOBAL.gtid_exe
 constexpr const char* end_of_log = "SHOW MASTER STATUS";
 constexpr const char* visible_log = "SHOW STATUS LIKE 'Binlog\\_snapshot\\_%'";
 
-constexpr base::milliseconds ask_again{1};      // what is on its way, if it is not over yet
-constexpr base::milliseconds longest_wait{20};  // of an answer, for what it may have committed
+constexpr base::milliseconds ask_again{1};         // what is on its way, if it is not over yet
+constexpr base::milliseconds longest_wait{20};     // of an answer, for what it may have committed
 constexpr base::milliseconds longest_shown{1000};  // of a read, for an acknowledgement that the primary waits for
-constexpr base::milliseconds patience{2000};    // with an answer that does not come
+constexpr base::milliseconds patience{2000};       // with an answer that does not come
 constexpr base::milliseconds first_retry{100}, last_retry{5000};
 
 bool same_server(const topology::GtidSource& source, const std::string& uuid) {

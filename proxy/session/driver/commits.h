@@ -14,8 +14,8 @@ namespace wye::session {
 
 /// Commits that an answer does not name (routing.md 5): what the primary has by now is asked on a connection of this
 /// worker's, with wye's own account, and raises the frontier before the answer passes. One question at a time, for all
-/// that wait. Who can't be told in time gets Frontier::unreported_commit. And commits that replicas may have shown while
-/// they were on their way: a read on the primary waits until they are over (routing::Shown).
+/// that wait. Who can't be told in time gets Frontier::unreported_commit. And commits that replicas may have shown
+/// while they were on their way: a read on the primary waits until they are over (routing::Shown).
 ///
 /// One worker; outlives its sessions, ends before its pool.
 class Commits final : public pool::BackendHolder {

@@ -88,8 +88,8 @@ void Session::note_seen(base::TimePoint now) {
                       reason_ == routing::Reason::read_only_transaction;
   const bool covers = chosen && level_ != routing::Consistency::eventual;
   // The primary has what replicas have shown, but for what it lets them show first.
-  const bool has_all = is_primary(server_) && (!server(server_).commits_after_replicas ||
-                                               replica_read_at_ <= context_.commits.shown_until());
+  const bool has_all = is_primary(server_) &&
+                       (!server(server_).commits_after_replicas || replica_read_at_ <= context_.commits.shown_until());
   if (!is_primary(server_)) replica_read_at_ = now;
   position_.saw(server_, now, covers || has_all);
 }
