@@ -124,6 +124,10 @@ void find_broken(const Settings& settings, const std::vector<Sight>& sights,
       const auto conflict = read_conflict(channel.applier_error);
       if (conflict && !channel.applier_running) out.push_back({name, conflict_text(*conflict), conflict_remedy(name)});
     }
+    const bool own = i < errant.size() && errant[i] && !errant[i]->empty();
+    if (!own && applies_again(*sights[i].observation))
+      out.push_back({name, "the applier stands at a transaction that its binary log has already (1950)",
+                     "REPAIR " + name + " counts it as applied"});
   }
 }
 

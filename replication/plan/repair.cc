@@ -13,6 +13,7 @@ using topology::Observation;
 
 constexpr std::uint64_t most_kept = 1000;                   // transactions; more is no slip, but another history
 constexpr std::uint32_t mysql_replica_words = 80'026;       // replica_exec_mode
+constexpr unsigned out_of_order = 1950;                     // MariaDB, gtid_strict_mode
 constexpr base::milliseconds one_transaction{10 * 60'000};  // it may be a large one
 
 const topology::Channel* channel_of(const Observation& seen) {
@@ -43,6 +44,7 @@ class Repairing : Steps {
     if (stands && !wish_.overwrite) return trouble(conflict_text(*conflict), conflict_remedy(wish_.target));
     if (!errant_.empty()) keep();
     if (stands) overwrite(*conflict);
+    if (errant_.empty() && applies_again(at(target_))) count_as_applied();
     const bool stopped = !errant_.empty() && !mysql(target_);  // by forget()
     if (!stands && (stopped || !follows_already(target_, primary_))) go_on();
     if (out_.plan.steps.empty() && out_.troubles.empty())
@@ -147,6 +149,22 @@ class Repairing : Steps {
                                 " TABLE " + conflict.table + " names it, and what else differs");
   }
 
+  /// The binary log has what was done, and the server was killed before it could count it as applied.
+  void count_as_applied() {
+    GtidSet all = *at(target_).slave_pos;
+    all.add(*at(target_).written);
+    const auto literal = quoted(all.to_string(Flavour::mariadb));
+    if (!literal) return;
+    const Dialect d = dialect(target_);
+    Step& step = add(target_, "count as applied what its binary log has",
+                     {d.text(Phrase::stop_replica), "SET GLOBAL gtid_slave_pos = " + *literal});
+    step.check = select("MASTER_GTID_WAIT(" + *literal + ", 0) = 0");
+    out_.plan.notes.push_back(wish_.target +
+                              ": it was ended in the middle of a statement such as a DDL, which is in its binary log; "
+                              "VERIFY " +
+                              wish_.target + " tells whether it has all of it");
+  }
+
   /// Stopped threads, another password, another source: all said anew. MariaDB throws away what it has received and not
   /// applied, so only where the primary is there to send it again; which it is, or there would be no plan.
   void go_on() { follow(target_, primary_); }
@@ -159,6 +177,13 @@ class Repairing : Steps {
 };
 
 }  // namespace
+
+bool applies_again(const Observation& seen) {
+  const topology::Channel* const channel = channel_of(seen);
+  if (channel == nullptr || channel->applier_running || channel->applier_errno != out_of_order) return false;
+  return seen.version.flavour == Flavour::mariadb && seen.slave_pos != nullptr && seen.written != nullptr &&
+         !seen.slave_pos->includes(*seen.written);
+}
 
 std::string conflict_remedy(const std::string& server) {
   return "REPAIR " + server + " OVERWRITE applies that transaction over what is there; VERIFY " + server +

@@ -36,6 +36,10 @@ struct Repair {
 /// seen.
 Repair plan_repair(const RepairWish& wish, const std::vector<Known>& known);
 
+/// MariaDB: the applier stands at a transaction that the server's own binary log has already. It was killed between a
+/// DDL, or a change of a table without transactions, and the note that it is applied.
+bool applies_again(const topology::Observation& seen);
+
 /// Ways out, for SHOW PROBLEMS.
 std::string conflict_remedy(const std::string& server);
 std::string errant_remedy(const std::string& server);

@@ -142,6 +142,24 @@ def it_wrote_itself_and_that_goes(box):
     return 'The same, the other way round: PROVISION OVERWRITE lets go what the replica wrote itself; equal, the same GTIDs.'
 
 
+def killed_behind_a_ddl(box):
+    """MariaDB: the DDL is in the binary log, and the server was killed before it noted that it is applied."""
+    target = box.servers[2]
+    if box.flavour.name != 'mariadb':
+        return
+    box.primary.sql(f"ALTER TABLE {SHOP}.t COMMENT = 'changed'")
+    box.sync()
+    at = target.value('SELECT @@GLOBAL.gtid_slave_pos')
+    before = '-'.join([*at.split('-')[:2], str(int(at.split('-')[2]) - 1)])
+    target.sql('STOP SLAVE', f"SET GLOBAL gtid_slave_pos = '{before}'", 'START SLAVE')
+    row = problem(box, target, 'its binary log has already (1950)')
+    assert 'REPAIR db3' in row['remedy'], row
+    assert errant(box, target) in (None, ''), errant(box, target)
+    console(box, 'REPAIR db3')
+    is_equal(box, target)
+    no_problem(box, target, '1950')
+
+
 def threads_are_stopped(box):
     target = box.servers[2]
     target.stop_applier()
@@ -160,7 +178,7 @@ def main():
     with Sandbox(managed=True, wye=True, supervised=True, wye_config=lambda box: {'replication': {'tools': str(box.folder / 'tools')}}) as box:
         box.primary.sql(f'CREATE TABLE {SHOP}.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(40))', f"INSERT INTO {SHOP}.t (v) VALUES ('a'), ('b')")
         box.sync()
-        play(box, [(53, a_row_is_in_the_way), (53, a_row_is_missing), (0, threads_are_stopped), (53, a_replica_wrote_itself),
+        play(box, [(53, a_row_is_in_the_way), (53, a_row_is_missing), (0, threads_are_stopped), (0, killed_behind_a_ddl), (53, a_replica_wrote_itself),
                    (53, it_wrote_itself_and_that_goes)])
 
 

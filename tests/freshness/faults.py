@@ -114,6 +114,8 @@ class Faults:
                 state = replica.replication()
                 if state['io'] == state['sql'] == 'Yes':
                     return
+                if 'out-of-order sequence number' in state['sql_error']:  # MariaDB: killed between a DDL's binary log and gtid_slave_pos
+                    replica.sql('STOP SLAVE', 'SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos', 'START SLAVE')
             except (OSError, ServerError):
                 pass
             if time.monotonic() - begun > 30:

@@ -14,7 +14,7 @@ GLOBAL, SESSION, MONOTONIC, EVENTUAL = 'global', 'session', 'monotonic', 'eventu
 LEVELS, WEIGHTS = (GLOBAL, SESSION, MONOTONIC, EVENTUAL), (55, 20, 20, 5)
 COLUMNS = 'id, v, @@server_id'
 IN_TRANSACTION = 0x1
-BROKEN_OFF = 'a READ ONLY transaction is broken off'
+BROKEN_OFF = 'a READ ONLY transaction, or the second of two reads in a packet, is broken off'
 
 
 def integers(columns, packet):
@@ -94,6 +94,9 @@ class Reads:
         needs, sent = [[self.ledger.acked[row] for row in rows] for rows in (first, second)], now()
         answer = yield from self.query(text)
         for rows, needed, result in zip((first, second), needs, answer):
+            if result[0] == 'err' and result is not answer[0]:  # the first is the client's already
+                self.broken_off(result, text)
+                break
             self.judge(level, rows, needed, result, sent, 'text', text, 'autocommit')
         if len(answer) != 2 and answer[-1][0] != 'err':
             self.process.trouble('one of two results is missing', text, self)
@@ -135,7 +138,7 @@ class Reads:
                 yield from self.query('ROLLBACK')
 
     def broken_off(self, error, text):
-        """A transaction on a replica that goes away ends with an error; without such a replica that is trouble."""
+        """What a client has a part of already ends with an error, on a replica that goes away; without such a replica that is trouble."""
         self.count('broken off')
         self.process.tell(BROKEN_OFF, text=f'{error[1]} {error[3]}: {text}', at=now(), session=self.name)
         return True

@@ -351,6 +351,7 @@ class Session final : public net::StreamOwner,
   bool broken_transaction_ = false;
   bool transaction_untouched_ = false;  // READ ONLY, on a replica, and nothing has been read in it
   bool savepoint_ = false;              // maybe of a transaction that no flag tells of yet
+  bool begun_unseen_ = false;           // maybe one, by a statement that failed under autocommit = 0
   TextStatements text_statements_;
   std::shared_ptr<const TextStatements::Statement> text_execute_;  // what runs, if it may go to a replica
   bool drew_numbers_ = false;        // from a sequence: what LASTVAL() says, only the connection knows

@@ -141,7 +141,7 @@ void Session::dispatch() {
       return init_db();
     case com_ping:
       previous_.counted_nothing();
-      return session_.transaction_in_doubt() ? plain(protocol::Expect::ok_or_err) : done();
+      return session_.transaction_in_doubt() || begun_unseen_ ? plain(protocol::Expect::ok_or_err) : done();
     case com_reset_connection:
       return reset_connection();
     case com_change_user:
@@ -364,7 +364,7 @@ void Session::forget_state() {
   begin_defaults();
   prepared_.clear();
   broken_transaction_ = primary_state_ = reads_own_state_ = false;
-  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = drew_numbers_ =
+  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = begun_unseen_ = drew_numbers_ =
       false;
   transaction_server_ = last_read_ = std::nullopt;
   previous_.reset();

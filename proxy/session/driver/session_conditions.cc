@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <iterator>
+
 #include "proxy/protocol/framing.h"
 #include "proxy/protocol/wire.h"
 #include "proxy/session/driver/commands.h"
@@ -20,6 +23,12 @@ class Ignored final : public pool::ResponseSink {
 };
 Ignored ignored;  // stateless
 
+/// Something from outside ended it: it would not end so again, and might take long.
+bool was_broken_off(const PreviousValues::Ran& ran) {
+  static constexpr std::uint16_t codes[] = {1053, 1205, 1213, 1317, 1969, 3024};
+  return ran.failed && std::find(std::begin(codes), std::end(codes), ran.error) != std::end(codes);
+}
+
 }  // namespace
 
 /// A read on a replica that left conditions can be run again where GET DIAGNOSTICS runs, which writes user variables.
@@ -30,7 +39,7 @@ void Session::remember_maker() {
   if (is_primary(server_) || !previous_.has_conditions(server_) || !whole_ || command_.size() > longest) return;
   const bool refused = command_[4] == com_stmt_prepare;  // or it had left none
   const bool reads = facts_.replica_ok || facts_.why == sql::Why::previous_statement_value;
-  if (!reads || (!execute && !refused && command_[4] != com_query)) return;
+  if (!reads || was_broken_off(ran_) || (!execute && !refused && command_[4] != com_query)) return;
   if (execute && (prepared_.is_stand_in(*statement_) || opens_cursor())) return;
   maker_ = Maker{server_,
                  execute ? statement_->id : 0,
@@ -49,8 +58,9 @@ bool Session::needs_conditions_there() const {
   const bool command = command_[4] == com_init_db || command_[4] == com_field_list;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   const bool function = facts_.has(sql::fx_stored_function) && !facts_.has(sql::fx_mentions_table);
-  const bool routine =
-      facts_.kind == sql::Kind::call || function || (command_[4] == com_query && sql::same(facts_.verb, "execute"));
+  const bool runs = facts_.kind == sql::Kind::call || function;
+  const bool routine = (runs && command_[4] != com_stmt_prepare) ||
+                       (command_[4] == com_query && sql::same(facts_.verb, "execute"));
   return (reads_conditions_ && not_stored) || (mariadb ? routine : command);
 }
 
@@ -154,6 +164,7 @@ void Session::send_conditions(pool::Backend& backend) {
 
 /// What a routine counts is the client's, and if it counts nothing, what was before it.
 bool Session::may_keep_found_rows() const {
+  if (command_[4] == com_stmt_prepare) return false;
   return facts_.kind == sql::Kind::call || (command_[4] == com_query && sql::same(facts_.verb, "execute"));
 }
 

@@ -29,7 +29,7 @@ void Session::send_next_transaction(pool::Backend& backend) {
   };
   const bool may_set = facts_.has(sql::fx_next_transaction) || facts_.has(sql::fx_text_prepare) ||
                        facts_.kind == sql::Kind::call || !wanted.empty();
-  if (could_tell && may_set && !there.tells_next) {
+  if (could_tell && may_set && !there.tells_next && command_[4] != com_stmt_prepare) {
     ahead("SET @@session.session_track_transaction_info='CHARACTERISTICS'");
     // MySQL 9.7.4: what was READ ONLY before has left a trace in the tracker, which would hide the next one (tried).
     const bool nothing_pends = there.next_transaction.empty() && !session_.next_unknown();

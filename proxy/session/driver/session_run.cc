@@ -180,6 +180,7 @@ void Session::run_on(pool::Backend& backend) {
     return prepare_on(backend, *statement_);
   }
   send_state(backend, session_.schema);
+  if (ahead_left_ > 0) previous_.count_lost(backend.key().server);
   if (prepare_maker(backend)) return;
   send_text_statement(backend);
   if (begins_on_primary()) send_begin(backend);  // first: it takes conditions away

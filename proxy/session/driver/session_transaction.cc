@@ -72,6 +72,13 @@ void Session::note_lingering() {
   const bool begins = facts_.kind == sql::Kind::savepoint && !autocommit;
   const bool ends = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback || autocommit;
   savepoint_ = (savepoint_ || begins) && !ends;
+  // Nor does an error that came behind its begin; the next answer's flags do.
+  const std::uint8_t command = command_[4];
+  if (failed_) {
+    begun_unseen_ = !autocommit;
+  } else if (command == com_query || command == com_stmt_execute || command == com_ping) {
+    begun_unseen_ = false;
+  }
   const bool ended = was_in_transaction_ && !session_.in_transaction();
   const bool reads =
       sql::same(facts_.verb, "select") && facts_.has(sql::fx_mentions_table) && !facts_.has(sql::fx_system_schema);

@@ -144,6 +144,22 @@ TEST_CASE("an applier at a row: refused without a word, one transaction with it"
   CHECK(plan_repair(mariadb.wish, mariadb.known).plan.notes.size() == 1);
 }
 
+TEST_CASE("MariaDB, killed behind a DDL: what its binary log has counts as applied") {
+  World world{"10.11.6-MariaDB"};
+  auto& channel = world.at(1).channels.front();
+  world.at(1).written = set(Flavour::mariadb, "0-1-9,3-1-4");
+  world.at(1).slave_pos = set(Flavour::mariadb, "0-1-8,2-1-5,3-1-4");
+  CHECK_FALSE(plan::applies_again(world.at(1)));  // it is on its way
+  channel.applier_running = false;
+  CHECK_FALSE(plan::applies_again(world.at(1)));  // somebody has stopped it
+  channel.applier_errno = 1950;
+  CHECK(plan::applies_again(world.at(1)));
+  CHECK(world.sql().find("db2: SET GLOBAL gtid_slave_pos = '0-1-9,2-1-5,3-1-4'\n") != std::string::npos);
+  CHECK(world.sql().find("db2: START SLAVE") != std::string::npos);
+  world.at(1).slave_pos = set(Flavour::mariadb, "0-1-9,3-1-4");
+  CHECK_FALSE(plan::applies_again(world.at(1)));
+}
+
 TEST_CASE("transactions of its own are kept only if that is said") {
   World world{"9.7.4"};
   world.has(1, std::string{uuids[0]} + ":1-9," + uuids[1] + ":1-2", "");
