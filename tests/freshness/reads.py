@@ -147,7 +147,7 @@ class Reads:
 
     def judge(self, level, rows, needs, result, sent, way, text, place):
         if result[0] != 'rows':
-            self.process.trouble('a read failed', f'{result[:4]}: {text}', self)
+            self.process.trouble('a read failed', f'{result[:4]}: {way} {place} {len(result)} {text}', self)
             return []
         columns = [column for column in result[1] if isinstance(column, bytes)]
         found = [texts(row) for row in result[2]] if way == 'text' else [integers(columns, row) for row in result[2]]

@@ -412,6 +412,7 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
   log::info("backend_lost", {{"session", id_},
                              {"server", server(backend.key().server).name},
                              {"running", running},
+                             {"passed", running && passed_},
                              {"error", error.message}});
   if (running && backend.key().server == server_) return statement_lost(backend, error);
   lost_while_idle(backend.key());
