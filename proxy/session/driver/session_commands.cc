@@ -364,8 +364,8 @@ void Session::forget_state() {
   begin_defaults();
   prepared_.clear();
   broken_transaction_ = primary_state_ = reads_own_state_ = false;
-  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = begun_unseen_ = drew_numbers_ =
-      false;
+  transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = begun_unseen_ =
+      drew_numbers_ = false;
   transaction_server_ = last_read_ = std::nullopt;
   previous_.reset();
   user_variables_.reset();

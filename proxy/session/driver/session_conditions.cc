@@ -59,8 +59,8 @@ bool Session::needs_conditions_there() const {
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   const bool function = facts_.has(sql::fx_stored_function) && !facts_.has(sql::fx_mentions_table);
   const bool runs = facts_.kind == sql::Kind::call || function;
-  const bool routine = (runs && command_[4] != com_stmt_prepare) ||
-                       (command_[4] == com_query && sql::same(facts_.verb, "execute"));
+  const bool routine =
+      (runs && command_[4] != com_stmt_prepare) || (command_[4] == com_query && sql::same(facts_.verb, "execute"));
   return (reads_conditions_ && not_stored) || (mariadb ? routine : command);
 }
 

@@ -30,7 +30,9 @@ bool Session::may_hand_over(const pool::Backend& backend) const {
   if (backend.key().to_replica == primary) return false;
   if (context_.loop.now() < keeps_until_ || broken_transaction_) return false;
   if (primary && prepared_.name_user_variables()) return false;
-  if (primary && (savepoint_ || begun_unseen_ || read_only_lingers_ || values_unknown_ || session_.kept() != Keep::none)) return false;
+  if (primary &&
+      (savepoint_ || begun_unseen_ || read_only_lingers_ || values_unknown_ || session_.kept() != Keep::none))
+    return false;
   if (session_.in_transaction()) {
     if (primary && transaction_beside_) return false;
     const auto where = transaction_server_ ? transaction_server_ : context_.topology->primary;

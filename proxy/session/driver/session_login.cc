@@ -316,8 +316,8 @@ void Session::logged_in(pool::Backend& backend) {
     user_variables_.reset();
     text_statements_.clear();
     primary_state_ = broken_transaction_ = reads_own_state_ = false;
-    transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = begun_unseen_ = drew_numbers_ =
-        false;
+    transaction_beside_ = transaction_untouched_ = values_unknown_ = read_only_lingers_ = savepoint_ = begun_unseen_ =
+        drew_numbers_ = false;
     refused_changes_ = 0;
   }
   held_.push_back(&backend);
