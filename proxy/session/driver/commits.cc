@@ -84,8 +84,9 @@ bool Commits::ask(Holder& holder, Why why) {
     if (why == Why::commit) warn();
     return false;
   }
-  waiting_.push_back({&holder, base::Clock::now(), false, why});
-  set_timer();
+  const auto now = base::Clock::now();
+  waiting_.push_back({&holder, now, false, why});
+  if (waiting_.size() == 1 || now + limit(why) < timer_at_) set_timer();
   send();
   return true;
 }
@@ -244,11 +245,10 @@ void Commits::time_out() {
 
 void Commits::set_timer() {
   if (waiting_.empty()) return timer_.stop();
-  auto next = base::TimePoint::max();
-  for (const auto& w : waiting_) next = std::min(next, w.since + limit(w.why));
-  auto left = std::chrono::ceil<base::milliseconds>(next - loop_.now());
-  if (backend_ != nullptr && !asking_) left = std::min(left, ask_again);
-  timer_.once(std::max(left, base::milliseconds{0}));
+  const auto now = loop_.now();
+  timer_at_ = backend_ != nullptr && !asking_ ? now + ask_again : base::TimePoint::max();
+  for (const auto& w : waiting_) timer_at_ = std::min(timer_at_, w.since + limit(w.why));
+  timer_.once(std::max(std::chrono::ceil<base::milliseconds>(timer_at_ - now), base::milliseconds{0}));
 }
 
 void Commits::on_topology(std::shared_ptr<const topology::Topology> topology) {

@@ -101,6 +101,7 @@ class Commits final : public pool::BackendHolder {
   std::optional<routing::BinlogPosition> end_, visible_;  // MariaDB: of the question that is on its way
   RowCollector collector_, end_collector_, visible_collector_;
   net::Timer timer_;
+  base::TimePoint timer_at_{};
 };
 
 }  // namespace wye::session

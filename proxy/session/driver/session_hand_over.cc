@@ -211,7 +211,11 @@ bool Session::recall_for(topology::ServerId server) {
   if (use == sql::previous_none) return false;
   const bool shows = command_[4] == com_query && !facts_.several && sql::same(facts_.verb, "show");
   if (shows && (use & sql::previous_diagnostics) != 0) use |= sql::previous_conditions;
-  const auto from = previous_.elsewhere(use, server);
+  auto from = previous_.elsewhere(use, server);
+  // What runs again there for its conditions counts its rows.
+  auto* const here = held(server);
+  const bool counts = here != nullptr && may_keep_found_rows() && previous_.found_rows_at(server);
+  if (!from && counts && !recall_failed_ && must_run_maker(*here)) from = server;
   if (auto* backend = from ? held(*from) : nullptr; backend != nullptr && backend->ready()) {
     server_ = server;
     recall(*from, Recalling::Then::run, false);
@@ -219,8 +223,7 @@ bool Session::recall_for(topology::ServerId server) {
   }
   if (previous_use_ == sql::previous_none || facts_.why == sql::Why::ddl) return false;
   const bool prepared = command_[4] == com_stmt_execute;
-  auto* there = held(server);
-  const bool prepares = prepared && (there == nullptr || !there->state().prepared.contains(statement_->key));
+  const bool prepares = prepared && (here == nullptr || !here->state().prepared.contains(statement_->key));
   if (prepares) previous_.count_lost(server);
   if (prepared && opens_cursor()) return false;  // a stand-in would be gone before its FETCH
   const auto substituted = [&] {
