@@ -94,6 +94,13 @@ void check_catalog(ServerCheck& check, server::Connection& connection, const top
     check.notes.push_back("user variables that triggers set are not carried over: their bodies can't be seen");
     check.sql.push_back("GRANT TRIGGER ON *.* TO " + account + ";");
   }
+  if (version.flavour != topology::Flavour::mariadb) return;
+  if (const auto rows = connection.query("SHOW MASTER STATUS"); !rows && denied(rows.error())) {
+    check.notes.push_back(
+        "with semi-synchronous replication (AFTER_SYNC) a read on the primary may miss what its session saw on a "
+        "replica: where the binary log ends can't be seen");
+    check.sql.push_back("GRANT BINLOG MONITOR ON *.* TO " + account + ";");
+  }
 }
 
 }  // namespace

@@ -167,6 +167,13 @@ void Commits::note_shown(const topology::GtidSet& owned) {
     shown_.in_commit(owned, asked_at_);
   } else if (end_ && visible_) {
     shown_.positions(*end_, *visible_, asked_at_);
+  } else if (!told_unseen_ && any([](const Waiting& w) { return w.asked && w.why == Why::shown; })) {
+    told_unseen_ = true;
+    log::warning("binlog_position_unseen",
+                 {{"server", topology_->servers[*server_].name},
+                  {"why",
+                   "the monitor may not see it (BINLOG MONITOR): reads on the primary don't wait for what "
+                   "their session saw on a replica"}});
   }
 }
 

@@ -99,6 +99,7 @@ class Commits final : public pool::BackendHolder {
   Known known_;
   routing::Shown shown_;
   std::optional<routing::BinlogPosition> end_, visible_;  // MariaDB: of the question that is on its way
+  bool told_unseen_ = false;                              // in the log, that these are not to be had
   RowCollector collector_, end_collector_, visible_collector_;
   net::Timer timer_;
   base::TimePoint timer_at_{};
