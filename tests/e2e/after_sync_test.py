@@ -24,11 +24,16 @@ class OnItsWay:
 
     def __enter__(self):
         self.box.sync()
+        only_db3_acknowledges(self.box)
         self.box.servers[2].freeze()
         self.writer = threading.Thread(target=self.write)
         self.writer.start()
-        wait_until(lambda: self.of(self.box.servers[1]) == 1, 10, 'db2 does not show it')
-        assert self.of(self.box.primary) == 0
+        try:
+            wait_until(lambda: self.of(self.box.servers[1]) == 1, 10, 'db2 does not show it')
+            assert self.of(self.box.primary) == 0, 'the primary did not wait for db3'
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def write(self):
@@ -44,6 +49,15 @@ class OnItsWay:
     def __exit__(self, *_):
         self.thaw()
         self.writer.join()
+
+
+def only_db3_acknowledges(box):
+    """db3 does, db2 does not, and the primary has not given up waiting."""
+    replica, source = box.flavour.replica, box.flavour.source
+    told = lambda server, name: dict(server.sql("SHOW STATUS LIKE 'Rpl_semi_sync%'")).get(f'Rpl_semi_sync_{name}')
+    now = lambda: [told(box.servers[1], f'{replica}_status'), told(box.servers[2], f'{replica}_status'),
+                   told(box.primary, f'{source}_status'), told(box.primary, f'{source}_clients')]
+    wait_until(lambda: now() == ['OFF', 'ON', 'ON', '1'], 30, lambda: f'semi-sync on db2, db3, db1, and its clients: {now()}')
 
 
 def count(connection, number, hint, statement='SELECT COUNT(*) FROM t WHERE n = {}'):
@@ -79,6 +93,7 @@ def who_has_seen_it_waits(box):
             commit.thaw()
             thread.join(10)
             assert out and out[0][0] == 1, f'{name}: {out}'
+            commit.writer.join()
             print(f'# {box.flavour.name}: {name}: answered {1000 * (out[0][1] - commit.ended):.1f} ms after the commit was acknowledged')
 
 
@@ -114,9 +129,8 @@ def prepare(box):
     """db3 alone acknowledges; db2 takes what comes."""
     box.primary.sql('CREATE TABLE shop.t (n INT PRIMARY KEY)', 'INSERT INTO shop.t VALUES (0)')
     box.sync()
-    replica, source = box.flavour.replica, box.flavour.source
+    replica = box.flavour.replica
     box.servers[1].sql(f'SET GLOBAL rpl_semi_sync_{replica}_enabled = OFF', f'STOP {replica} IO_THREAD', f'START {replica} IO_THREAD')
-    wait_until(lambda: box.primary.sql(f"SHOW STATUS LIKE 'Rpl_semi_sync_{source}_clients'")[0][1] == '1', 20, 'db2 still acknowledges')
     box.sync()
 
 

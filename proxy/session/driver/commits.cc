@@ -38,7 +38,7 @@ using Rows = RowCollector::Rows;
 std::optional<routing::BinlogPosition> position(const std::string& file, const std::string& offset) {
   routing::BinlogPosition at{file, 0};
   const char* const end = offset.data() + offset.size();
-  if (file.empty() || std::from_chars(offset.data(), end, at.offset).ptr != end) return std::nullopt;
+  if (file.empty() || offset.empty() || std::from_chars(offset.data(), end, at.offset).ptr != end) return std::nullopt;
   return at;
 }
 

@@ -207,6 +207,7 @@ class Session final : public net::StreamOwner,
   bool may_show_data() const;
   bool wait_for_primary(topology::ServerId id);
   void primary_caught_up();
+  void count_primary_behind();
   void warn_of_commits();
   void note_seen(base::TimePoint now);
   bool token_query();

@@ -7,6 +7,12 @@
 // What the session has written and seen, what its reads need because of that, and the same as a token (routing.md 5).
 namespace wye::session {
 
+namespace {
+
+constexpr std::uint32_t uses_data = sql::fx_mentions_table | sql::fx_stored_function | sql::fx_text_prepare;
+
+}  // namespace
+
 /// Before each routing: the position as of this primary, and what the hint asks for beyond it. A token that is none
 /// gets its error from routing.
 routing::LevelNeed Session::levels(const sql::Facts& facts) {
@@ -51,10 +57,9 @@ void Session::warn_of_commits() {
 }
 
 bool Session::may_show_data() const {
-  constexpr std::uint32_t data = sql::fx_mentions_table | sql::fx_stored_function | sql::fx_text_prepare;
   if (command_[4] != com_query && command_[4] != com_stmt_execute) return false;
   const bool reads = facts_.kind == sql::Kind::read || facts_.kind == sql::Kind::set;
-  return reads ? facts_.several || (facts_.effects & data) != 0
+  return reads ? facts_.several || (facts_.effects & uses_data) != 0
                : facts_.several || facts_.kind == sql::Kind::call || facts_.kind == sql::Kind::unknown ||
                      facts_.has(sql::fx_consistent_snapshot);
 }
@@ -65,22 +70,29 @@ bool Session::wait_for_primary(topology::ServerId id) {
   if (level_ == routing::Consistency::eventual || context_.options.wait.count() == 0 || !may_show_data()) return false;
   if (replica_read_at_ <= context_.commits.shown_until()) return false;
   asked_shown_ = true;
-  if (!context_.commits.ask(*this, Commits::Why::shown)) return false;
-  become(Learning{true});
-  return true;
+  if (context_.commits.ask(*this, Commits::Why::shown)) {
+    become(Learning{true});
+    return true;
+  }
+  count_primary_behind();
+  return false;
+}
+
+/// It could not be asked, or has not caught up in time.
+void Session::count_primary_behind() {
+  if (replica_read_at_ > context_.commits.shown_until())
+    context_.metrics.consistency_fallbacks[metrics::ConsistencyFallback::primary_behind].add();
 }
 
 void Session::primary_caught_up() {
-  if (replica_read_at_ > context_.commits.shown_until())
-    context_.metrics.consistency_fallbacks[metrics::ConsistencyFallback::primary_behind].add();
+  count_primary_behind();
   if (to_primary_) return run_on_primary(reason_);
   route_and_run();
 }
 
 /// The statement has run: what its client was shown, later reads must not miss.
 void Session::note_seen(base::TimePoint now) {
-  constexpr std::uint32_t data = sql::fx_mentions_table | sql::fx_stored_function | sql::fx_text_prepare;
-  const bool plain = facts_.kind == sql::Kind::read && !facts_.several && (facts_.effects & data) == 0;
+  const bool plain = facts_.kind == sql::Kind::read && !facts_.several && (facts_.effects & uses_data) == 0;
   const bool shows = ran_.result_set || facts_.kind == sql::Kind::call;  // its last answer has no rows
   if (!shows || plain || command_[4] == com_stmt_prepare) return;
   const bool chosen = reason_ == routing::Reason::replica_read || reason_ == routing::Reason::hint_replica ||
