@@ -123,10 +123,19 @@ def _characters(escaped):
     return bytes.fromhex(escaped[0].replace('\\x', '')).decode(errors='replace')
 
 
+# In SHOW WARNINGS, with the length that goes with the text; wye's own are English.
+GERMAN_HANDLER = re.compile(rb'.Unbekannter Prepared-Statement-Handler \(\d+\) f.{1,2}r (\w+) angegeben', re.S)
+HANDLER = re.compile(rb'.(The statement|Unknown prepared statement handler) \(\d+\)', re.S)
+
+
 def _rows(rows):
-    """The same texts in SHOW WARNINGS: with the length that goes with them."""
-    return tuple(re.sub(rb'(column \S+ at row) \d+', rb'\1 N', re.sub(rb'.(The statement|Unknown prepared statement handler) \(\d+\)', rb'\1 (N)',
-        row)) if b'statement' in row or b' at row ' in row else row for row in rows)
+    """The same texts as rows."""
+    return tuple(_row(row) if b'tatement' in row or b' at row ' in row else row for row in rows)
+
+
+def _row(row):
+    row = GERMAN_HANDLER.sub(rb'Unknown prepared statement handler (N) given to \1', row)
+    return re.sub(rb'(column \S+ at row) \d+', rb'\1 N', HANDLER.sub(rb'\1 (N)', row))
 
 
 def first_difference(direct, through, script):

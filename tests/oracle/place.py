@@ -24,7 +24,8 @@ FLAVOUR_OPTIONS = {'mariadb': {'thread_cache_size': 0}, 'mysql': {}}
 
 class Place:
     def __init__(self, flavour, wye, slots, consistency, pool, hand_over='always'):
-        config = {'routing': {'consistency': consistency}, 'replication': {'interval': '20ms'}, 'pool': {'max_per_server': pool, 'hand_over': hand_over},
+        interval = '20ms' if consistency == 'global' else '250ms'  # else nothing waits for what wye sees, and each look costs time
+        config = {'routing': {'consistency': consistency}, 'replication': {'interval': interval}, 'pool': {'max_per_server': pool, 'hand_over': hand_over},
                   'log': {'level': 'warning'}, 'workers': 1}
         self.flavour, self.consistency, self.config = flavour, consistency, config
         options = OPTIONS | FLAVOUR_OPTIONS[flavour]

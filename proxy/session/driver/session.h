@@ -287,7 +287,8 @@ class Session final : public net::StreamOwner,
   void drop_stale_conditions(pool::Backend& backend);
   void send_conditions(pool::Backend& backend);
   std::string conditions_to_make(topology::ServerId server) const;
-  static PreviousValues::Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
+  static Conditions conditions_of(const RowCollector& answer, const RowCollector::Rows& rows);
+  std::optional<ShowConditions> shows_conditions() const;
   bool answer_stored_conditions();
   // session_answers.cc
   void finish_unread();

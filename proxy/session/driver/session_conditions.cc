@@ -53,7 +53,8 @@ void Session::remember_maker() {
 /// The command needs the conditions of the statement before on its own connection: it tells them in a way that wye
 /// can't, or adds to them.
 bool Session::needs_conditions_there() const {
-  const bool not_stored = sql::same(facts_.verb, "get") || facts_.several || statement_ != nullptr;
+  const bool not_stored =
+      sql::same(facts_.verb, "get") || facts_.several || (statement_ != nullptr && !shows_conditions());
   // Whether a routine clears them, MariaDB decides by the tables in it; MySQL adds to them what a command says.
   const bool command = command_[4] == com_init_db || command_[4] == com_field_list;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
@@ -129,10 +130,11 @@ void Session::drop_stale_conditions(pool::Backend& backend) {
 /// a session that had some: most likely of the same PREPARE, the client's.
 void Session::drop_prepare_warnings(pool::Backend& backend, const PreparedStatement& statement) {
   const bool had = &statement == statement_ ? previous_.has_conditions() : maker_ && maker_->beside;
-  const auto server = backend.key().server;
-  if (had || previous_.found_rows_at(server) || context_.topology->flavour != topology::Flavour::mysql) return;
-  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, "DO 0"));  // FOUND_ROWS() is 1 behind it
-  previous_.count_lost(server);
+  if (had || context_.topology->flavour != topology::Flavour::mysql) return;
+  // A SET takes them away and leaves FOUND_ROWS(), as no other statement that does nothing (tried on 9.7.4).
+  constexpr std::string_view nothing = "SET @@session.div_precision_increment=@@session.div_precision_increment";
+  backend.submit(ignored, protocol::Expect::query, backend.command(com_query, nothing));
+  previous_.count_lost(backend.key().server);
 }
 
 /// SQL that makes those of the statement before this connection's. Empty: they are, or it can't.
@@ -189,8 +191,8 @@ base::Bytes Session::with_last_warnings(const protocol::EofInfo& eof) const {
 }
 
 /// The packets of SHOW WARNINGS, for a client that asks after the connection is gone.
-PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, const RowCollector::Rows& rows) {
-  PreviousValues::Conditions told;
+Conditions Session::conditions_of(const RowCollector& answer, const RowCollector::Rows& rows) {
+  Conditions told;
   told.head = answer.head();
   base::ByteView rest = answer.frames();
   while (true) {
@@ -205,18 +207,30 @@ PreviousValues::Conditions Session::conditions_of(const RowCollector& answer, co
   return told;
 }
 
+/// SHOW WARNINGS and its kind, as text or by an EXECUTE: any other command tells of conditions in a way that wye can't.
+std::optional<ShowConditions> Session::shows_conditions() const {
+  if ((previous_use_ & sql::previous_diagnostics) == 0 || facts_.several) return std::nullopt;
+  if (command_[4] == com_query) return parse_show_conditions(command_text(), dialect());
+  if (command_[4] != com_stmt_execute || statement_ == nullptr || opens_cursor()) return std::nullopt;
+  return parse_show_conditions(statement_->text, statement_->read_as.dialect);
+}
+
 /// SHOW WARNINGS after the connection that had them went to another session. True: it is answered.
 bool Session::answer_stored_conditions() {
-  const bool asks = command_[4] == com_query && (previous_use_ & sql::previous_diagnostics) != 0;
-  if (!asks || !previous_.stored_conditions()) return false;
-  const auto show = parse_show_conditions(command_text(), dialect());
-  if (!show) return false;
-  const auto& stored = *previous_.stored_conditions();
+  const auto show = shows_conditions();
+  if (!show || !previous_.stored_conditions()) return false;
+  const bool execute = statement_ != nullptr;
   if (show->count) {
-    const std::string name = show->errors_only ? "error_count" : "warning_count";
+    const std::string sql = std::string{"SELECT @@session."} + (show->errors_only ? "error_count" : "warning_count");
     previous_use_ = sql::previous_conditions;
-    return !replace_text("SELECT @@session." + name);
+    if (!execute) return !replace_text(sql);
+    statement_ = &prepared_.stand_in(*statement_, sql);
+    statement_->facts = facts_ = sql::classify(statement_->text, dialect());
+    return false;
   }
+  const auto& stored = *previous_.stored_conditions();
+  const auto rows = rows_shown(stored, *show, execute);
+  if (!rows) return false;
   base::Bytes out, payload;
   std::uint8_t sequence = 1;
   const auto put = [&](base::ByteView packet) { sequence = protocol::write_packet(out, sequence, packet); };
@@ -225,16 +239,7 @@ bool Session::answer_stored_conditions() {
   for (const auto& definition : stored.definitions) put(definition);
   protocol::write_eof(payload, {0, session_.status()});
   if (!deprecate_eof) put(payload);
-  std::uint64_t skip = show->offset, left = show->most;
-  for (std::size_t i = 0; i < stored.rows.size() && left > 0; ++i) {
-    if (show->errors_only && !stored.is_error[i]) continue;
-    if (skip > 0) {
-      --skip;
-      continue;
-    }
-    --left;
-    put(stored.rows[i]);
-  }
+  for (const auto& row : *rows) put(row);
   if (deprecate_eof) {
     payload.clear();
     protocol::OkInfo ok;

@@ -209,8 +209,7 @@ bool Session::recall_for(topology::ServerId server) {
   if (may_keep_found_rows() && !recall_failed_) use |= sql::previous_found_rows;
   if (must_recall_conditions() && !recall_failed_) use |= sql::previous_conditions;
   if (use == sql::previous_none) return false;
-  const bool shows = command_[4] == com_query && !facts_.several && sql::same(facts_.verb, "show");
-  if (shows && (use & sql::previous_diagnostics) != 0) use |= sql::previous_conditions;
+  if (shows_conditions()) use |= sql::previous_conditions;
   auto from = previous_.elsewhere(use, server);
   // What runs again there for its conditions counts its rows.
   auto* const here = held(server);

@@ -45,14 +45,16 @@ void Session::send_next_transaction(pool::Backend& backend) {
   session_.next_is_told(there.tells_next);
 }
 
-/// A READ ONLY transaction on a replica gets another one on the primary (decision 0008), of the same level.
+/// A READ ONLY transaction on a replica gets another one on the primary (decision 0008), of the same level. MySQL tells
+/// of the next one only if that begins in another way.
 void Session::send_begin(pool::Backend& backend) {
   const auto ahead = [&](const std::string& sql) {
     ++ahead_left_;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
   };
   if (const auto& level = session_.next().level(); !level.empty()) ahead("SET TRANSACTION " + level);
-  ahead("START TRANSACTION READ ONLY");
+  ahead(session_.next().has_snapshot() ? "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+                                       : "START TRANSACTION READ ONLY");
 }
 
 void Session::note_next(pool::Backend& backend, const protocol::OkInfo& ok, bool ahead) {

@@ -62,6 +62,7 @@ void Session::execute() {
     statement_->cursor = true;
   }
   if ((facts_.effects & (sql::fx_previous_result | sql::fx_last_insert_id)) != 0) note_previous_use(statement_->text);
+  if (!statement_->lost && answer_stored_conditions()) return;
   expect_ = protocol::Expect::query;
   if (statement_->lost) {
     fail(*statement_->lost);

@@ -53,6 +53,8 @@ void NextTransaction::answered(std::string_view state, const sql::Facts& facts, 
   const bool another = state.empty() ? runs && (begins || (chain && begun != Begun::no)) : state.starts_with('T');
   if (another && (begun == Begun::no || begins || chain)) begun = Begun::plain;
   if (another && begins && facts.has(sql::fx_consistent_snapshot)) begun = Begun::snapshot;
+  // A procedure has begun another one.
+  if (begun == Begun::snapshot && !begins && state == "T_______") begun = Begun::plain;
   begun_or_ended_ = begun != begun_;
   begun_ = begun;
 }

@@ -33,6 +33,8 @@ class NextTransaction {
   const std::string& pending() const { return pending_; }
   /// "ISOLATION LEVEL READ COMMITTED", of the transaction that runs; empty: the session's.
   const std::string& level() const { return level_; }
+  /// The one that runs began WITH CONSISTENT SNAPSHOT.
+  bool has_snapshot() const { return begun_ == Begun::snapshot; }
   std::optional<bool> read_only() const;
   std::optional<bool> serializable() const;
   /// What a connection to a replica may be told: it is READ ONLY already, and must stay so.

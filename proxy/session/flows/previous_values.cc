@@ -114,15 +114,6 @@ std::string padded(const std::string& number) {
   return text += '\'';
 }
 
-std::string signal(const base::Error& error, bool no_backslash_escapes) {
-  constexpr std::size_t longest = 128;  // of a MESSAGE_TEXT
-  // What clients have sent may stand in it, and reads differently in some of their character sets.
-  const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '\\'; };
-  if (error.message.size() > longest || !std::all_of(error.message.begin(), error.message.end(), plain)) return {};
-  return "SIGNAL SQLSTATE '" + std::string(error.state) + "' SET MYSQL_ERRNO=" + std::to_string(error.code) +
-         ",MESSAGE_TEXT=" + quoted(error.message, no_backslash_escapes);
-}
-
 constexpr std::string_view ten_rows =
     "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5"
     " UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) ";
@@ -163,6 +154,8 @@ bool PreviousValues::ran(const Ran& ran, const sql::Facts& facts, std::string_vi
   }
   if (dialect.mariadb && leaves_conditions(ran, facts, text, dialect)) return false;
   conditions_are_at(ran.server, last_warnings_);
+  // The error has others beside it. (MySQL's EXECUTE may have a warning that wye's own PREPARE has left there.)
+  uncounted_ = ran.failed && (facts.kind == sql::Kind::call || facts.has(sql::fx_stored_function));
   return true;
 }
 
@@ -224,15 +217,7 @@ void PreviousValues::failed_here(const base::Error& error) {
 
 std::string PreviousValues::conditions_sql(bool no_backslash_escapes) const {
   if (own_error_) return signal(*own_error_, no_backslash_escapes);
-  if (!stored_ || stored_->rows.size() != 1) return {};
-  protocol::Reader row{stored_->rows.front()};  // a text row: level, code, message
-  const auto level = row.lenenc_string(), code = row.lenenc_string(), message = row.lenenc_string();
-  unsigned number = 0;
-  const char* const end = code.data() + code.size();
-  if (!row.ok() || level == "Note" || std::from_chars(code.data(), end, number).ptr != end || number > UINT16_MAX)
-    return {};  // SIGNAL makes no notes
-  return signal({static_cast<std::uint16_t>(number), level == "Error" ? "HY000" : "01000", std::string{message}},
-                no_backslash_escapes);
+  return stored_ ? signal(*stored_, no_backslash_escapes) : std::string{};
 }
 
 std::string PreviousValues::found_rows_sql(ServerId server) const {
@@ -287,8 +272,8 @@ void PreviousValues::conditions_answered(ServerId server, Conditions told) {
   count_lost(server);
   if (conditions_at_ != server) return;
   errors_count_ = static_cast<unsigned>(std::count(told.is_error.begin(), told.is_error.end(), true));
-  if (told.rows.empty() || uncounted_)  // a routine has taken them away, after all
-    conditions_count_ = static_cast<unsigned>(told.rows.size());
+  const auto shown = static_cast<unsigned>(told.rows.size());  // max_error_count of them at most
+  if (shown == 0 || (uncounted_ && shown > conditions_count_)) conditions_count_ = shown;  // none: a routine, after all
   uncounted_ = false;
   stored_ = std::move(told);
   conditions_at_.reset();
@@ -332,41 +317,6 @@ std::optional<std::string> PreviousValues::substituted(std::string_view text, co
   }
   if (count == 0) return std::nullopt;
   return sql::with_constants(text, dialect, std::span{constants}.first(count), true);
-}
-
-std::optional<ShowConditions> parse_show_conditions(std::string_view text, const sql::Dialect& dialect) {
-  sql::Lexer lexer{text, dialect};
-  const auto is = [](const sql::Token& token, std::string_view word) {
-    return token.kind == sql::TokenKind::word && sql::same(token.text, word);
-  };
-  const auto number = [](const sql::Token& token, std::uint64_t& out) {
-    const auto* const end = token.text.data() + token.text.size();
-    return token.kind == sql::TokenKind::number && std::from_chars(token.text.data(), end, out).ptr == end;
-  };
-  if (!is(lexer.next(), "show")) return std::nullopt;
-  ShowConditions show;
-  sql::Token token = lexer.next();
-  if (is(token, "count")) {
-    show.count = true;
-    if (!lexer.next().is('(') || !lexer.next().is('*') || !lexer.next().is(')')) return std::nullopt;
-    token = lexer.next();
-  }
-  show.errors_only = is(token, "errors");
-  if (!show.errors_only && !is(token, "warnings")) return std::nullopt;
-  token = lexer.next();
-  if (is(token, "limit") && !show.count) {
-    if (!number(token = lexer.next(), show.most)) return std::nullopt;
-    token = lexer.next();
-    const bool comma = token.is(',');
-    if (comma || is(token, "offset")) {
-      if (!number(token = lexer.next(), show.offset)) return std::nullopt;
-      if (comma) std::swap(show.offset, show.most);
-      token = lexer.next();
-    }
-  }
-  while (token.is(';')) token = lexer.next();
-  if (token.kind != sql::TokenKind::end) return std::nullopt;
-  return show;
 }
 
 }  // namespace wye::session

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "proxy/base/result.h"
-#include "proxy/protocol/wire.h"
+#include "proxy/session/flows/conditions.h"
 #include "proxy/sql/facts.h"
 #include "replication/topology/topology.h"
 
@@ -19,13 +19,6 @@ class PreviousValues {
  public:
   using ServerId = topology::ServerId;
   using Rows = std::vector<std::vector<std::string>>;
-  /// An answer of SHOW WARNINGS: payloads, as the server sent them.
-  struct Conditions {
-    protocol::Bytes head;  // how many columns there are, as this client's answers begin
-    std::vector<protocol::Bytes> definitions, rows;
-    std::vector<bool> is_error;  // of each row
-  };
-
   /// A statement of the client's is over.
   struct Ran {
     ServerId server = 0;
@@ -99,7 +92,7 @@ class PreviousValues {
     row_count_at_.reset();
   }
   /// SQL that makes a connection's conditions those of this session, if it is one that was read back or an error of
-  /// wye's own: SIGNAL. Empty: none, or it can't. SQLSTATE is lost for those read back: SHOW WARNINGS does not tell it.
+  /// wye's own: signal(). Empty: none, or it can't.
   std::string conditions_sql(bool no_backslash_escapes) const;
   bool has_own_error() const { return own_error_.has_value(); }
   bool conditions_at(ServerId server) const { return conditions_at_ == server; }
@@ -156,18 +149,10 @@ class PreviousValues {
   std::optional<std::string> insert_id_{"0"};  // absent: on the connection to the primary
   std::optional<ServerId> conditions_at_;      // absent: stored_
   unsigned conditions_count_ = 0, errors_count_ = 0, last_warnings_ = 0;
-  bool uncounted_ = false;  // conditions_count_ is not known, but for 0
+  bool uncounted_ = false;  // there may be more than conditions_count_
   bool last_failed_ = false;
   std::optional<Conditions> stored_;
   std::optional<base::Error> own_error_;
 };
-
-/// SHOW WARNINGS or SHOW ERRORS [LIMIT [offset,] most], SHOW COUNT(*) WARNINGS or ERRORS.
-struct ShowConditions {
-  bool errors_only = false, count = false;
-  std::uint64_t offset = 0, most = UINT64_MAX;
-};
-/// Absent: another statement.
-std::optional<ShowConditions> parse_show_conditions(std::string_view text, const sql::Dialect& dialect);
 
 }  // namespace wye::session

@@ -210,6 +210,15 @@ TEST_CASE("MariaDB: what a routine did with the conditions is asked") {
   CHECK_FALSE(s.values.has_conditions(primary));
 }
 
+TEST_CASE("a routine's error may have others beside it") {
+  Session s;
+  s.dialect.mariadb = true;
+  s.runs("SELECT f(a) FROM t", replica, {0, false, true, false, 0, 0, 0});
+  s.values.conditions_answered(replica, {{1}, {{1}}, {{1}, {1}}, {true, false}});
+  CHECK(s.text("SELECT @@warning_count, @@error_count", primary) ==
+        "SELECT NULLIF(2|0,-1) AS `@@warning_count`, NULLIF(1|0,-1) AS `@@error_count`");
+}
+
 TEST_CASE("MariaDB keeps the conditions over statements without tables") {
   Session s;
   s.dialect.mariadb = true;
@@ -226,7 +235,7 @@ TEST_CASE("MariaDB: conditions within several statements stay while those behind
   Session s;
   s.dialect.mariadb = true;
   const auto warning = [](std::size_t count) {
-    return PreviousValues::Conditions{{1}, {{1}}, std::vector<protocol::Bytes>(count), std::vector<bool>(count)};
+    return Conditions{{1}, {{1}}, std::vector<protocol::Bytes>(count), std::vector<bool>(count)};
   };
   s.runs("SELECT nope", primary, {0, false, true, false, 0, 0, 0});
   s.runs("SELECT 1; COMMIT", primary);
@@ -260,22 +269,6 @@ TEST_CASE("MySQL: what COM_INIT_DB tells of the commands before it") {
   failed.error = 1046;
   s.values.ran_command(failed, true, false);
   CHECK(s.values.last_warnings() == 3);
-}
-
-TEST_CASE("SHOW WARNINGS and its kind, as the servers spell it") {
-  const auto parse = [](const char* text) { return parse_show_conditions(text, sql::Dialect{}); };
-  REQUIRE(parse("show warnings;"));
-  CHECK_FALSE(parse("SHOW WARNINGS")->errors_only);
-  CHECK(parse("SHOW ERRORS")->errors_only);
-  CHECK(parse("SHOW COUNT(*) ERRORS")->count);
-  CHECK(parse("SHOW WARNINGS LIMIT 2")->most == 2);
-  CHECK(parse("SHOW WARNINGS LIMIT 3, 2")->offset == 3);
-  CHECK(parse("SHOW WARNINGS LIMIT 2 OFFSET 3")->offset == 3);
-  CHECK(parse("SHOW WARNINGS LIMIT 2 OFFSET 3")->most == 2);
-  for (const char* text : {"SHOW TABLES", "SHOW WARNINGS; SELECT 1", "GET DIAGNOSTICS @n = NUMBER", "SHOW COUNT(*)"}) {
-    CAPTURE(text);
-    CHECK_FALSE(parse(text));
-  }
 }
 
 }  // namespace
