@@ -1,49 +1,14 @@
 #pragma once
 #include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "proxy/base/result.h"
-#include "proxy/net/stream.h"
-#include "proxy/protocol/handshake.h"
-#include "proxy/protocol/response_tracker.h"
-#include "proxy/protocol/secret.h"
+#include "proxy/pool/backend_key.h"
+#include "proxy/pool/response_sink.h"
 #include "proxy/session/flows/session_state.h"
-#include "replication/topology/topology.h"
 
 namespace wye::pool {
-
-using base::Bytes;
-using base::ByteView;
-using base::Error;
-using protocol::Part;
-using protocol::ResponseTracker;
-
-/// Receives one statement's answer, and nothing of its neighbours'. Called on the worker's thread, in the order of the
-/// stream.
-class ResponseSink {
- public:
-  virtual ~ResponseSink() = default;
-  /// Added to the sequence id of each frame that is passed raw.
-  virtual std::uint8_t sequence_shift() const { return 0; }
-  /// True: on_definitions_end() is called where a server with DEPRECATE_EOF sends no EOF and one without it would.
-  virtual bool wants_definitions_end() const { return false; }
-  virtual void on_definitions_end(std::uint8_t next_sequence) { (void)next_sequence; }
-  /// A cursor that can't be opened is an error right behind the definitions, without their end.
-  virtual bool opens_cursor() const { return false; }
-  /// False: a server that asks for a file breaks the protocol.
-  virtual bool takes_local_infile() const { return false; }
-  /// Frames, heads included, that pass unparsed; possibly cut anywhere. The view is gone when this returns.
-  virtual void on_raw(ByteView frames) = 0;
-  /// A whole small packet (OK, ERR, EOF, counts); the tracker has already seen it.
-  virtual void on_packet(Part part, std::uint8_t sequence, ByteView payload, const ResponseTracker& tracker) = 0;
-  virtual void on_end(const ResponseTracker& tracker) = 0;
-  /// The connection died before on_end(). Nothing more comes.
-  virtual void on_lost(const Error& error) = 0;
-};
 
 class Backend;
 
@@ -62,33 +27,6 @@ class BackendHolder {
   }
   /// Its outgoing buffer has drained below the low-water mark.
   virtual void on_backend_drained(Backend& backend) = 0;
-};
-
-/// What the servers are told of one client. A connection that carries it serves nobody else.
-struct Passed {
-  std::optional<protocol::Attributes> attributes;  // in place of wye's own
-  Bytes proxy_header;                              // of the PROXY protocol, ahead of everything; empty: none
-};
-
-/// How to open a connection. What makes two connections interchangeable is `key`.
-struct BackendKey {
-  topology::ServerId server = 0;
-  bool to_replica = false;  // connections to replicas begin every transaction READ ONLY
-  protocol::AccountPtr account;
-  std::uint32_t client_flags = 0;  // those of the client that change results (routing.md 4)
-  std::uint8_t collation = 45;
-  std::uint32_t mariadb_flags = 0;       // likewise, of MariaDB's extended capabilities
-  std::shared_ptr<const Passed> passed;  // each session's is its own; nullptr: wye speaks for itself
-  bool operator==(const BackendKey&) const = default;
-};
-struct BackendOptions {
-  enum class Tls : std::uint8_t { off, preferred, required, verify } tls = Tls::preferred;
-  net::TlsContext tls_context;
-  std::shared_ptr<net::TlsSession> tls_session;  // of this server; the pool fills it in
-  protocol::Attributes attributes{};             // wye's own
-  /// wye's own account: the only one that may log in by who wye is on a Unix socket (auth_socket, unix_socket).
-  const protocol::Account* own = nullptr;
-  std::string system_user{};  // the operating system's name for wye's process
 };
 
 /// One connection to a server: its login, its queue of statements in flight, and the cutting of its answer stream. One

@@ -2,11 +2,18 @@
 # deadline: 420
 # flavours: mysql mariadb
 """Servers die, freeze, lag and stop: what a session sees of it (docs: what failures look like to a session)."""
+import os
+import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / 'oracle'))
+
+import flavours  # noqa: E402
 import raw
+import wire  # noqa: E402
 from sandbox import Sandbox, ServerError, wait_until
 
 HOLD_SECONDS = 12
@@ -152,6 +159,61 @@ def replica_dies_inside_a_result(box):
             kinds[outcome] = kinds.get(outcome, 0) + 1
         bring_back(box)
     print(f'a replica died inside a result: {kinds}')
+
+
+def execute(session, number):
+    session.command(wire.EXECUTE, wire.execution(number, ()))
+
+
+def lost_ahead_of_an_execute(box, lose):
+    """A transaction is over, and a statement that was prepared before it must be prepared again, on a connection that another session has had: there the
+    replica is lost."""
+    connect = lambda: wire.Wire(box.wye.port, flavours.APP, flavours.APP_PASSWORD, flavours.DATABASE, timeout=20)
+    on_db2, session = '/* wye: server=db2 */ SELECT SUM(a) FROM seed', connect()
+    number, _ = session.prepare(on_db2)
+    execute(session, number)
+    whole = session.results()
+    assert whole[0][0] == 'rows', whole
+    db2 = box.servers[1]
+    its = f"SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{flavours.APP}'"
+    with db2.connect() as root:
+        for (connection,) in root.query(its).rows:
+            root.query(f'KILL {connection}')
+        wait_until(lambda: not root.query(its).rows, 10, 'KILL does not end them')
+        other = connect()
+        other.command(wire.QUERY, on_db2.encode())
+        assert other.results()[0][0] == 'rows'
+        other.close()
+    for statement in ('BEGIN', 'INSERT INTO t VALUES (70)', 'COMMIT'):
+        session.command(wire.QUERY, statement.encode())
+        assert session.results()[0][0] == 'ok'
+    before = raw.total(raw.metrics(box), 'wye_retries_total')
+    started = time.monotonic()
+    lose(lambda: execute(session, number))
+    answer, took = session.results(), time.monotonic() - started
+    assert answer[0][:3] == whole[0][:3], answer
+    assert raw.total(raw.metrics(box), 'wye_retries_total') == before + 1, 'it did not run on db2 first'
+    session.close()
+    return took
+
+
+def replica_freezes_ahead_of_an_execute(box):
+    def lose(send):
+        box.servers[1].freeze()
+        send()
+    took = lost_ahead_of_an_execute(box, lose)
+    assert took < 8, took
+
+
+def replica_dies_ahead_of_an_execute(box):
+    def lose(send):
+        os.kill(box.wye.pid, signal.SIGSTOP)  # so that it hears of the EXECUTE first
+        try:
+            send()
+            box.servers[1].kill()
+        finally:
+            os.kill(box.wye.pid, signal.SIGCONT)
+    lost_ahead_of_an_execute(box, lose)
 
 
 def primary_dies_while_idle(box):
@@ -374,7 +436,8 @@ def no_reads_where_the_receiver_is_stopped(box):
 
 
 TESTS = (replica_dies_while_idle, replica_dies_under_reads, replica_dies_with_reads_running, replica_dies_inside_a_result,
-         replica_freezes, no_reads_where_the_applier_is_stopped, no_reads_where_the_receiver_is_stopped, own_writes_are_seen,
+         replica_freezes, replica_freezes_ahead_of_an_execute, replica_dies_ahead_of_an_execute, no_reads_where_the_applier_is_stopped,
+         no_reads_where_the_receiver_is_stopped, own_writes_are_seen,
          primary_dies_while_idle, primary_stays_dead, primary_restarts_at_once, primary_dies_during_a_write, primary_dies_in_a_transaction,
          primary_freezes)
 

@@ -14,7 +14,7 @@ IN_TRANSACTION, READ_ONLY_TRANSACTION = 0x1, 0x2000
 # What may change data although a replica may be asked: then a later read must wait for the replicas.
 READS = re.compile(r'(\W|/\*.*?\*/)*(SELECT|SHOW|WITH|TABLE|VALUES|EXPLAIN|DESC)\b', re.I | re.S)
 WRITES = re.compile(r'\b(noted|lies)\(|\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|TRUNCATE|CALL|COMMIT|BEGIN|EXECUTE)\b')
-# MySQL keeps the character set of these parameters from the first EXECUTE on a connection (docs/COMPATIBILITY.md).
+# MySQL keeps the character set of parameters from the first EXECUTE on a connection (docs/COMPATIBILITY.md): of these, the columns tell.
 SELECTED = re.compile(r'SELECT\b(?:(?!\bFROM\b).)*\?', re.I | re.S)
 # It goes by @@collation_database, which after a COM_RESET_CONNECTION changes whenever a server loads a routine or a trigger.
 SET_CHARSET = re.compile(r'SET\s+(CHARACTER\s+SET|CHARSET)\b', re.I)
@@ -65,8 +65,10 @@ class Player:
             if CHARSETS.search(op.text) or op.do in ('reset', 'change_user'):
                 self._of_old_charset |= self._executed if self._script.flavour == 'mysql' else set()
                 self._types.clear()  # an old binding, under an old charset, is one connection's (docs/ROUTING.md, Known gaps)
-            if op.do == 'reset' or op.do == 'init_db' or op.text.upper().startswith('USE '):
-                self._forgot_schema = op.do == 'reset'
+            if op.do == 'reset':
+                self._forgot_schema = True
+            elif (op.do == 'init_db' or op.text.upper().startswith('USE ')) and answer[-1][0] == 'ok':
+                self._forgot_schema = False
             if op.do == 'change_user':
                 self._forgot_schema = not self._schema_of(op)
             if op.do != 'beside':
@@ -145,10 +147,9 @@ class Player:
         number, count = self._statements.get(op.name, (UNKNOWN, 0))
         if number == UNKNOWN and self._script.flavour == 'mysql' and op.name != 'never':
             return wire.NOTHING  # MySQL adds its error to those before (docs/ROUTING.md)
-        if op.name in self._of_old_charset:
+        if op.name in self._of_old_charset and (op.name in self._selecting or not all(str(value).isascii() for value in op.args)):
             return wire.NOTHING
-        if op.name in self._selecting:
-            self._executed.add(op.name)
+        self._executed.add(op.name)
         values = [parameter(value) for value in (op.args + [None] * count)[:count]]
         payload = struct.pack('<IBI', number, 1 if 'cursor' in op.text else 0, 1)
         if count:

@@ -126,6 +126,7 @@ void Session::release_all(bool clean) {
     backend->orphan(values_);
     backend->orphan(trackers_);
     backend->orphan(numbers_);
+    backend->orphan(user_values_);
     backend->orphan(conditions_);
     backend->orphan(cleared_);
     // A primary's connection was the proof of the account's password; the next login needs a proof of its own.

@@ -83,7 +83,7 @@ class Session final : public net::StreamOwner,
   void on_commits_known() override;
   // pool::ResponseSink: the answer to the client's statement
   std::uint8_t sequence_shift() const override { return answer_.shift(); }
-  bool wants_definitions_end() const override { return answer_.needs_cut() && spoiled_ == Spoiled::no; }
+  bool wants_definitions_end() const override { return answer_.needs_cut() && attempt_.spoiled == Spoiled::no; }
   bool opens_cursor() const override;
   bool takes_local_infile() const override { return (capabilities_ & protocol::cap::local_files) != 0; }
   void on_definitions_end(std::uint8_t next_sequence) override;
@@ -183,6 +183,7 @@ class Session final : public net::StreamOwner,
   bool wait_for_replica(const routing::Route& route, const routing::LevelNeed& need);
   void run_on_primary(routing::Reason reason);
   void obtain(topology::ServerId server);
+  void begin_attempt();
   void run_on(pool::Backend& backend);
   bool must_reset(pool::Backend& backend) const;
   void send_state(pool::Backend& backend, const std::string& schema, const ReadUnder* under = nullptr);
@@ -301,7 +302,7 @@ class Session final : public net::StreamOwner,
   void not_opened(const pool::Backend& backend, const base::Error& error, bool server_said_so);
   void statement_lost(const pool::Backend& backend, const base::Error& error);
   void lost_while_idle(const pool::BackendKey& key);
-  bool can_run_again() const { return !passed_ && whole_ && attempts_ < 3; }
+  bool can_run_again() const { return !attempt_.passed && whole_ && attempts_ < 3; }
   void hold(const char* why);
   // session.cc
   void become(State state);
@@ -409,12 +410,8 @@ class Session final : public net::StreamOwner,
   bool asked_shown_ = false;                 // whether it shows what replicas have shown
   base::TimePoint replica_read_at_{};        // the session's last read of data on a replica
   metrics::WaitOutcome wait_outcome_ = metrics::WaitOutcome::covered;
-  unsigned ahead_left_ = 0;  // answers of the session's state still to come
   bool settings_went_ahead_ = false;
-  bool ahead_failed_ = false, preparing_ = false;
-  bool unreported_ = false;  // it may have committed what its answer does not name
-  bool first_ = true, passed_ = false, failed_ = false, was_in_transaction_ = false;
-  Spoiled spoiled_ = Spoiled::no;
+  Attempt attempt_;
   unsigned attempts_ = 0;
   PreparedStatement* preparing_for_ = nullptr;  // whose PREPARE is on its way
   std::optional<Maker> maker_;

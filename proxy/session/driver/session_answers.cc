@@ -33,8 +33,8 @@ void Session::on_definitions_end(std::uint8_t next_sequence) {
 }
 
 void Session::on_raw(base::ByteView frames) {
-  if (spoiled_ != Spoiled::no) return;
-  passed_ = true;
+  if (attempt_.spoiled != Spoiled::no) return;
+  attempt_.passed = true;
   tally_.out += frames.size();
   client_->write(frames);
   // The server waits as long as its client is slow; the client's on_drained() wakes it.
@@ -45,11 +45,11 @@ void Session::on_raw(base::ByteView frames) {
 
 void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload,
                         const protocol::ResponseTracker& tracker) {
-  if (spoiled_ != Spoiled::no) return;
+  if (attempt_.spoiled != Spoiled::no) return;
   const bool rows_end = part == Part::ok_of_result || (part == Part::eof && !tracker.between_packets_of_rows());
   if (part == Part::ok || rows_end) ++ran_.results;
-  if (first_) {
-    first_ = false;
+  if (attempt_.first) {
+    attempt_.first = false;
     const auto waited = std::chrono::duration_cast<base::microseconds>(base::Clock::now() - sent_);
     auto& server_metrics = context_.metrics.server(server_);
     server_metrics.latency.observe(waited);
@@ -70,20 +70,20 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
       const auto* err = std::get_if<protocol::ErrInfo>(&parsed);
       if (err == nullptr) break;
       const bool read_only = err->code == 1290 || err->code == 1792 || err->code == 1836;
-      if (read_only && !is_primary(server_) && !was_in_transaction_ && can_run_again()) {
-        spoiled_ = Spoiled::read_only_replica;  // a write after all, and proof that nothing changed
+      if (read_only && !is_primary(server_) && !attempt_.was_in_transaction && can_run_again()) {
+        attempt_.spoiled = Spoiled::read_only_replica;  // a write after all, and proof that nothing changed
         return;
       }
-      if (says_goodbye(err->code) && !is_primary(server_) && !was_in_transaction_ && can_run_again()) {
-        spoiled_ = Spoiled::leaving_replica;
+      if (says_goodbye(err->code) && !is_primary(server_) && !attempt_.was_in_transaction && can_run_again()) {
+        attempt_.spoiled = Spoiled::leaving_replica;
         return;
       }
-      if (err->code == 1820 && !is_primary(server_) && !was_in_transaction_ && can_run_again()) {
-        spoiled_ = Spoiled::expired_on_replica;  // the password may have been changed meanwhile, on the primary
+      if (err->code == 1820 && !is_primary(server_) && !attempt_.was_in_transaction && can_run_again()) {
+        attempt_.spoiled = Spoiled::expired_on_replica;  // the password may have been changed meanwhile, on the primary
         return;
       }
       if (kills_own(*err)) {
-        spoiled_ = Spoiled::kill_of_own;  // the primary does not know the number, wye does
+        attempt_.spoiled = Spoiled::kill_of_own;  // the primary does not know the number, wye does
         return;
       }
       note_error(*err);
@@ -92,7 +92,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
         renumbered = with_client_id(*err);
         payload = renumbered;
       }
-      if (err->code == 1290 && !is_primary(server_) && was_in_transaction_) {
+      if (err->code == 1290 && !is_primary(server_) && attempt_.was_in_transaction) {
         // super_read_only speaks up before the READ ONLY transaction does; one server would have had only the latter.
         renumbered = read_only_transaction_error(context_.topology->flavour == topology::Flavour::mariadb);
         payload = renumbered;
@@ -157,7 +157,7 @@ void Session::on_packet(Part part, std::uint8_t sequence, base::ByteView payload
   answer_.packet(client_->out(), part, sequence, payload, definitions_end, known);
   if (joined) pending_trackers_.clear();
   client_->schedule();
-  passed_ = true;
+  attempt_.passed = true;
   if (asked_sequence) begin_infile(*asked_sequence);
 }
 
@@ -189,12 +189,12 @@ void Session::note_ok(const protocol::OkInfo& ok) {
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   if (primary && mariadb && (facts_.kind == sql::Kind::call || (facts_.several && !facts_.replica_ok))) {
     const bool last = (ok.status & protocol::status::more_results) == 0;
-    unreported_ = last;
+    attempt_.unreported = last;
     if (!last && !named) warn_of_commits();  // an answer that has not ended must not wait
   }
   // Under the client's trackers nothing is named.
   const bool may_write = facts_.kind != sql::Kind::read && facts_.kind != sql::Kind::set;
-  if (primary && facts_.has(sql::fx_session_track) && may_write) unreported_ = true;
+  if (primary && facts_.has(sql::fx_session_track) && may_write) attempt_.unreported = true;
   const auto before = session_.pinned();
   session_.apply(ok, command_[4] == com_query || command_[4] == com_stmt_execute ? &facts_ : nullptr, primary);
   count_pin(before);
@@ -206,14 +206,14 @@ void Session::note_ok(const protocol::OkInfo& ok) {
 }
 
 void Session::note_error(const protocol::ErrInfo& err) {
-  failed_ = true;
+  attempt_.failed = true;
   ran_.error = err.code;
   tally_.no_syntax = err.code == 1064;
   session_.after_error(&facts_);
   text_statements_.failed();
   const bool refused = err.code == 1227 || err.code == 1044 || err.code == 1142 || err.code == 1064;
   if (!refused) note_side_effects();
-  unreported_ = is_primary(server_) && may_have_committed(err);
+  attempt_.unreported = is_primary(server_) && may_have_committed(err);
 }
 
 /// Errors carry no GTID. An implicit commit may have gone ahead of it, the first of several statements, of a routine's
@@ -233,7 +233,7 @@ bool Session::may_have_committed(const protocol::ErrInfo& err) const {
       return !one;
     case sql::Kind::set:
     case sql::Kind::begin:
-      return !one || was_in_transaction_ || facts_.has(sql::fx_may_commit_unreported);
+      return !one || attempt_.was_in_transaction || facts_.has(sql::fx_may_commit_unreported);
     default:
       return true;
   }
@@ -241,21 +241,21 @@ bool Session::may_have_committed(const protocol::ErrInfo& err) const {
 
 void Session::on_end(const protocol::ResponseTracker& tracker) {
   auto* backend = held(server_);
-  if (spoiled_ == Spoiled::read_only_replica) {
+  if (attempt_.spoiled == Spoiled::read_only_replica) {
     remember_writer();
     return run_again(routing::Reason::write, metrics::Retry::read_only_replica);
   }
-  if (spoiled_ == Spoiled::leaving_replica)
+  if (attempt_.spoiled == Spoiled::leaving_replica)
     return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
-  if (spoiled_ == Spoiled::timed_out) {
+  if (attempt_.spoiled == Spoiled::timed_out) {
     fail(timeout_error());
     return waits_for_kill(true) ? void() : finish(true);
   }
-  if (spoiled_ == Spoiled::kill_of_own) {
+  if (attempt_.spoiled == Spoiled::kill_of_own) {
     leave_server();
     return ask_kill_target();
   }
-  if (spoiled_ == Spoiled::replay_failed || spoiled_ == Spoiled::expired_on_replica) {
+  if (attempt_.spoiled == Spoiled::replay_failed || attempt_.spoiled == Spoiled::expired_on_replica) {
     session_.pin(Pin::replay_failed);
     return run_again(routing::Reason::pinned, metrics::Retry::reprepare);
   }
@@ -276,7 +276,7 @@ void Session::on_end(const protocol::ResponseTracker& tracker) {
   // next statement; inside a transaction the server refuses some of wye's.
   if (backend != nullptr && is_primary(server_) && !session_.in_transaction() && session_.take_tracker_change())
     backend->settings_lost();
-  if (unreported_ && settle(failed)) return;
+  if (attempt_.unreported && settle(failed)) return;
   if (kill_) return kill_answered(tracker.failed());
   if (!upload_.complete() || infile_.active()) {
     // The server answered before it had everything and reads no further; it closes. So does a server seen directly.
@@ -342,17 +342,17 @@ void Session::Ahead::on_end(const protocol::ResponseTracker& tracker) {
 
 /// wye's own statement for the session's state is done. On a replica the client's statement is right behind it.
 void Session::state_ahead(bool failed) {
-  if (ahead_left_ > 0) --ahead_left_;
+  if (attempt_.ahead_left > 0) --attempt_.ahead_left;
   if (failed) {
     log::warning("session_state_refused",
                  {{"session", id_}, {"server", server(server_).name}, {"error", ahead_.error.message}});
-    ahead_failed_ = true;
-    if (std::holds_alternative<Relaying>(state_)) spoiled_ = Spoiled::replay_failed;
+    attempt_.ahead_failed = true;
+    if (std::holds_alternative<Relaying>(state_)) attempt_.spoiled = Spoiled::replay_failed;
   }
-  if (!std::holds_alternative<Preparing>(state_) || ahead_left_ > 0 || preparing_) return;
+  if (!std::holds_alternative<Preparing>(state_) || attempt_.ahead_left > 0 || attempt_.preparing) return;
   auto* backend = held(server_);
   if (backend == nullptr) return;
-  if (!ahead_failed_) return send_statement(*backend);
+  if (!attempt_.ahead_failed) return send_statement(*backend);
   // The state can't be had here. A replica is not needed; a primary's refusal is the client's answer.
   if (!is_primary(server_)) {
     session_.pin(Pin::replay_failed);
@@ -363,7 +363,7 @@ void Session::state_ahead(bool failed) {
 }
 
 void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
-  preparing_ = false;
+  attempt_.preparing = false;
   auto* backend = held(server_);
   auto* statement = std::exchange(preparing_for_, nullptr);
   if (!std::holds_alternative<Preparing>(state_) || backend == nullptr || statement == nullptr) return;
@@ -374,7 +374,7 @@ void Session::prepared_ahead(const protocol::ResponseTracker& tracker) {
     maker_.reset();
     return run_on(*backend);
   }
-  if (tracker.failed() || ahead_failed_) {
+  if (tracker.failed() || attempt_.ahead_failed) {
     if (!is_primary(server_)) return run_again(routing::Reason::replicas_behind, metrics::Retry::reprepare);
     fail(tracker.failed() ? preparer_.error : ahead_.error);
     return finish(true);
@@ -412,7 +412,7 @@ void Session::on_backend_lost(pool::Backend& backend, const base::Error& error, 
   log::info("backend_lost", {{"session", id_},
                              {"server", server(backend.key().server).name},
                              {"running", running},
-                             {"passed", running && passed_},
+                             {"passed", running && attempt_.passed},
                              {"error", error.message}});
   if (running && backend.key().server == server_) return statement_lost(backend, error);
   lost_while_idle(backend.key());
@@ -431,7 +431,7 @@ void Session::leave_frozen_replica() {
   const bool waiting = std::holds_alternative<Relaying>(state_) || std::holds_alternative<Preparing>(state_);
   auto* backend = waiting ? held(server_) : nullptr;
   if (backend == nullptr || !backend->key().to_replica || server(server_).state != topology::State::offline) return;
-  if (was_in_transaction_ || !can_run_again()) return;
+  if (attempt_.was_in_transaction || !can_run_again()) return;
   held_.erase(std::find(held_.begin(), held_.end(), backend));
   backend->orphan(*this);
   backend->orphan(ahead_);
@@ -455,14 +455,14 @@ void Session::not_opened(const pool::Backend& backend, const base::Error& error,
 void Session::statement_lost(const pool::Backend& backend, const base::Error& error) {
   const bool replica = backend.key().to_replica;
   const bool sent = std::holds_alternative<Relaying>(state_);
-  if (replica && !was_in_transaction_ && (!sent || can_run_again()))
+  if (replica && !attempt_.was_in_transaction && (!sent || can_run_again()))
     return run_again(routing::Reason::replicas_offline, metrics::Retry::replica_lost);
-  if (passed_ && backend.inside_packet()) return close("server lost inside a packet");
+  if (attempt_.passed && backend.inside_packet()) return close("server lost inside a packet");
   if (!sent && !replica && !session_.in_transaction() && !primary_state_) {
     leave_server();
     return hold(error.message.c_str());
   }
-  if (passed_) answer_sequence_ = static_cast<std::uint8_t>(backend.last_sequence() + 1 + answer_.shift());
+  if (attempt_.passed) answer_sequence_ = static_cast<std::uint8_t>(backend.last_sequence() + 1 + answer_.shift());
   const bool transaction = session_.in_transaction();
   lose_transaction();
   // It would have ended the transaction whatever its answer.

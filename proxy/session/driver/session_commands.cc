@@ -107,6 +107,7 @@ bool Session::take_command() {
   token_column_.reset();
   asked_primary_ = asked_shown_ = false;
   attempts_ = 0;
+  begin_attempt();
   statement_ = nullptr;
   text_execute_ = nullptr;
   text_statements_.failed();  // the PREPARE before may have had no server's answer

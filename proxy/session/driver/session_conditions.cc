@@ -141,7 +141,11 @@ void Session::drop_prepare_warnings(pool::Backend& backend, const PreparedStatem
 std::string Session::conditions_to_make(topology::ServerId server) const {
   const bool makes = previous_.has_own_error() || needs_conditions_there();
   if (!makes || previous_.conditions_at(server)) return {};
-  return previous_.conditions_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
+  std::string sql = previous_.conditions_sql((session_.status() & protocol::status::no_backslash_escapes) != 0);
+  const auto& stored = previous_.stored_conditions();
+  const bool routine = context_.topology->flavour == topology::Flavour::mariadb && !reads_conditions_;
+  if (sql.empty() && routine && stored && !stored->rows.empty()) sql = make_stand_in;
+  return sql;
 }
 
 /// A statement that tells the conditions of the one before must not tell those of an older one, which are still there.
@@ -153,14 +157,18 @@ void Session::send_conditions(pool::Backend& backend) {
   const std::string made = conditions_to_make(id);
   // Or one of what went ahead of it: SET NAMES utf8mb3 is deprecated.
   if (made.empty() && !reads_conditions_) return;
-  const bool stale = there.conditions || ahead_left_ > 0;
+  const bool stale = there.conditions || attempt_.ahead_left > 0;
   const bool counts = sql::same(facts_.verb, "get") && previous_.counted_elsewhere(id);
   if (made.empty() && (previous_.conditions_at(id) || (!stale && !counts))) return;
   const std::string_view sql = made.empty() ? previous_.clear_sql(id) : std::string_view{made};
   backend.submit(ignored, protocol::Expect::query, backend.command(com_query, sql));
   there.conditions = !made.empty();
   if (!there.conditions || (reads_conditions_ && previous_.has_own_error())) return;
-  previous_.conditions_made(id);
+  if (made == make_stand_in) {
+    previous_.stand_in_made(id);
+  } else {
+    previous_.conditions_made(id);
+  }
   previous_.count_lost(id);
 }
 

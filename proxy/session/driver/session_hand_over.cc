@@ -215,6 +215,8 @@ bool Session::recall_for(topology::ServerId server) {
   auto* const here = held(server);
   const bool counts = here != nullptr && may_keep_found_rows() && previous_.found_rows_at(server);
   if (!from && counts && !recall_failed_ && must_run_maker(*here)) from = server;
+  const bool asks = (use & (sql::previous_conditions | sql::previous_diagnostics)) != 0;
+  if (!from && asks && !recall_failed_ && previous_.stands_in_at(server)) from = server;
   if (auto* backend = from ? held(*from) : nullptr; backend != nullptr && backend->ready()) {
     server_ = server;
     recall(*from, Recalling::Then::run, false);

@@ -39,7 +39,7 @@ bool Session::kills_own(const protocol::ErrInfo& err) {
   constexpr std::uint16_t er_no_such_thread = 1094;
   if (err.code != er_no_such_thread || kill_ || !facts_.has(sql::fx_kill) || facts_.several) return false;
   const bool prepared = command_[4] == com_stmt_execute && statement_ != nullptr;
-  if (!whole_ || passed_ || (command_[4] != com_query && !prepared)) return false;
+  if (!whole_ || attempt_.passed || (command_[4] != com_query && !prepared)) return false;
   if (!prepared && sql::parse_kill(command_text(), dialect())) return false;  // a plain number: wye has looked already
   const auto at = err.message.find_last_not_of("0123456789");
   const std::string_view digits = at == std::string_view::npos ? err.message : err.message.substr(at + 1);

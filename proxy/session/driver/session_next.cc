@@ -24,7 +24,7 @@ void Session::send_next_transaction(pool::Backend& backend) {
   const auto& next = session_.next();
   const std::string wanted = backend.key().to_replica ? next.for_replica() : next.pending();
   const auto ahead = [&](const std::string& sql) {
-    ++ahead_left_;
+    ++attempt_.ahead_left;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
   };
   const bool may_set = facts_.has(sql::fx_next_transaction) || facts_.has(sql::fx_text_prepare) ||
@@ -49,7 +49,7 @@ void Session::send_next_transaction(pool::Backend& backend) {
 /// of the next one only if that begins in another way.
 void Session::send_begin(pool::Backend& backend) {
   const auto ahead = [&](const std::string& sql) {
-    ++ahead_left_;
+    ++attempt_.ahead_left;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
   };
   if (const auto& level = session_.next().level(); !level.empty()) ahead("SET TRANSACTION " + level);
@@ -98,7 +98,7 @@ void Session::send_user_variables(pool::Backend& backend) {
   there.user_variables = true;
   const std::string sql = user_variables_.restore();
   if (sql.empty()) return;
-  ++ahead_left_;
+  ++attempt_.ahead_left;
   backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
 }
 

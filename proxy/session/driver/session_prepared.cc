@@ -128,7 +128,7 @@ base::Bytes Session::execute_frame(pool::Backend& backend, PreparedStatement& st
 }
 
 void Session::prepare_on(pool::Backend& backend, PreparedStatement& statement) {
-  preparing_ = true;
+  attempt_.preparing = true;
   preparing_for_ = &statement;
   become(Preparing{});
   backend.submit(preparer_, protocol::Expect::prepare, backend.command(com_stmt_prepare, statement.text));

@@ -88,9 +88,9 @@ void Session::kill_statement() {
   // Of a read nobody must know how it ended: SLEEP() is interrupted without an error.
   const bool locks_only = facts_.why == sql::Why::locking_read && (facts_.effects & ~sql::fx_mentions_table) == 0;
   const bool plain = facts_.kind == sql::Kind::read && !facts_.several && (facts_.replica_ok || locks_only);
-  if (plain && !passed_ && spoiled_ == Spoiled::no && !session_.in_transaction() &&
+  if (plain && !attempt_.passed && attempt_.spoiled == Spoiled::no && !session_.in_transaction() &&
       (session_.status() & protocol::status::autocommit) != 0)
-    spoiled_ = Spoiled::timed_out;
+    attempt_.spoiled = Spoiled::timed_out;
   keeps_until_ = context_.loop.now() + 2 * patience;
   rule_.kill = std::make_shared<bool>(true);
   context_.killer.kill(*backend, true, [this, alive = std::weak_ptr<bool>(rule_.kill)] {
@@ -114,7 +114,7 @@ void Session::kill_is_over() {
   const bool failed = settling->failed;
   rule_.ended = false;
   client_->hold(false);
-  if (unreported_ && settle(failed)) return;
+  if (attempt_.unreported && settle(failed)) return;
   finish(failed);
 }
 

@@ -141,13 +141,13 @@ void Session::send_state(pool::Backend& backend, const std::string& schema, cons
   auto& there = backend.state();
   const bool resets = must_reset(backend);
   if (session_.must_use(there, schema)) {
-    ++ahead_left_;
+    ++attempt_.ahead_left;
     backend.submit(ahead_, protocol::Expect::ok_or_err, backend.command(com_init_db, schema));
   }
   if (resets) backend.reset_before_next();
   session_.used(there, schema.empty() ? there.schema : schema);
   if (const auto& id = previous_.insert_id(); !backend.key().to_replica && id && there.insert_id != id) {
-    ++ahead_left_;
+    ++attempt_.ahead_left;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, "SET last_insert_id=" + *id));
     there.insert_id = id;
   }
@@ -159,28 +159,31 @@ void Session::send_state(pool::Backend& backend, const std::string& schema, cons
                                                     : std::string{};
   if (!sql.empty()) {
     settings_went_ahead_ = true;
-    ++ahead_left_;
+    ++attempt_.ahead_left;
     backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, sql));
   }
   send_user_variables(backend);
   send_next_transaction(backend);
 }
 
+void Session::begin_attempt() {
+  attempt_ = {};
+  attempt_.was_in_transaction = session_.in_transaction();
+}
+
 void Session::run_on(pool::Backend& backend) {
-  spoiled_ = Spoiled::no;
-  ahead_left_ = 0;
-  ahead_failed_ = preparing_ = false;
+  begin_attempt();
   ahead_.error = preparer_.error = {};
   const std::uint8_t command = command_[4];
   const bool by_statement = statement_ != nullptr && command != com_stmt_prepare;
   if (by_statement && (must_reset(backend) || !backend.state().prepared.contains(statement_->key))) {
     send_state(backend, statement_->schema, &statement_->under);
-    if (reads_conditions_ && ahead_left_ > 0)
+    if (reads_conditions_ && attempt_.ahead_left > 0)
       backend.state().conditions = true;  // a SET may warn, and PREPARE leaves it
     return prepare_on(backend, *statement_);
   }
   send_state(backend, session_.schema);
-  if (ahead_left_ > 0) previous_.count_lost(backend.key().server);
+  if (attempt_.ahead_left > 0) previous_.count_lost(backend.key().server);
   if (prepare_maker(backend)) return;
   send_text_statement(backend);
   if (begins_on_primary()) send_begin(backend);  // first: it takes conditions away
@@ -191,17 +194,15 @@ void Session::run_on(pool::Backend& backend) {
   answer_ = Answer(encoding(backend));
   // A write must not run where the session's state could not be set: it waits for that answer. A read can be dropped
   // and run again.
-  if (ahead_left_ > 0 && !backend.key().to_replica) return become(Preparing{});
+  if (attempt_.ahead_left > 0 && !backend.key().to_replica) return become(Preparing{});
   send_statement(backend);
 }
 
 void Session::send_statement(pool::Backend& backend) {
-  first_ = true;
-  passed_ = failed_ = unreported_ = false;
   note_routine(backend);
   if (begins_on_primary()) move_transaction();
   leave_transaction_elsewhere();
-  was_in_transaction_ = session_.in_transaction();
+  attempt_.was_in_transaction = session_.in_transaction();
   had_conditions_ = previous_.has_conditions();
   sent_ = context_.loop.now();
   ++attempts_;

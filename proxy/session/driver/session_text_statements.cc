@@ -41,7 +41,7 @@ std::shared_ptr<const TextStatements::Statement> Session::go_by_inner_text(sql::
 /// A replica's connection learns it anew each time: that is cheaper than to know which have it.
 void Session::send_text_statement(pool::Backend& backend) {
   if (text_execute_ == nullptr || !backend.key().to_replica) return;
-  ++ahead_left_;
+  ++attempt_.ahead_left;
   backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, text_execute_->sql));
   backend.state().routine = true;  // it is the session's: reset before another one has the connection
 }

@@ -74,19 +74,19 @@ void Session::note_lingering() {
   savepoint_ = (savepoint_ || begins) && !ends;
   // Nor does an error that came behind its begin; the next answer's flags do.
   const std::uint8_t command = command_[4];
-  if (failed_) {
+  if (attempt_.failed) {
     begun_unseen_ = !autocommit;
   } else if (command == com_query || command == com_stmt_execute || command == com_ping) {
     begun_unseen_ = false;
   }
-  const bool ended = was_in_transaction_ && !session_.in_transaction();
+  const bool ended = attempt_.was_in_transaction && !session_.in_transaction();
   const bool reads =
       sql::same(facts_.verb, "select") && facts_.has(sql::fx_mentions_table) && !facts_.has(sql::fx_system_schema);
   const bool over = facts_.kind == sql::Kind::commit || facts_.kind == sql::Kind::rollback ||
                     (facts_.kind == sql::Kind::write && facts_.has(sql::fx_mentions_table)) || reads;
   if (ended && facts_.has(sql::fx_autocommit)) {
     read_only_lingers_ = true;
-  } else if (over && !failed_ && command_[4] != com_stmt_prepare) {
+  } else if (over && !attempt_.failed && command_[4] != com_stmt_prepare) {
     read_only_lingers_ = false;
   }
 }

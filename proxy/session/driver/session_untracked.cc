@@ -37,7 +37,7 @@ void Session::note_untracked(bool failed) {
   const bool primary = is_primary(server_);
   const std::uint8_t command = command_[4];
   if (primary && (command == com_query || command == com_stmt_execute) &&
-      committed_unseen(facts_, was_in_transaction_, session_.in_transaction(), failed))
+      committed_unseen(facts_, attempt_.was_in_transaction, session_.in_transaction(), failed))
     context_.frontier.unreported_commit(base::Clock::now());
   sql::SessionText done;
   if (command == com_init_db) {
@@ -108,7 +108,7 @@ bool Session::names_no_schema() const {
 
 void Session::send_own_trackers(pool::Backend& backend) {
   if (!shows_own_trackers(backend)) return;
-  ++ahead_left_;
+  ++attempt_.ahead_left;
   const bool mariadb = context_.topology->flavour == topology::Flavour::mariadb;
   backend.submit(ahead_, protocol::Expect::query, backend.command(com_query, session_.own_trackers(mariadb)));
   session_.trackers_lost();

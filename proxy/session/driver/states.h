@@ -115,4 +115,18 @@ enum class Spoiled : std::uint8_t {
   timed_out  // but for this one: the client gets an error
 };
 
+/// One try of the command on a server, from before anything is sent: what an earlier one has left must not decide what
+/// is done if the server is lost.
+struct Attempt {
+  Spoiled spoiled = Spoiled::no;
+  unsigned ahead_left = 0;    // answers of the session's state still to come
+  bool ahead_failed = false;  // one of them was an error
+  bool preparing = false;     // wye's own PREPARE is on its way
+  bool first = true;          // nothing of the answer has come
+  bool passed = false;        // something of it has gone to the client
+  bool failed = false;        // it is an error
+  bool unreported = false;    // the statement may have committed what its answer does not name
+  bool was_in_transaction = false;
+};
+
 }  // namespace wye::session

@@ -110,4 +110,10 @@ std::string signal(const Conditions& conditions, bool no_backslash_escapes) {
   return signal({static_cast<std::uint16_t>(row->code), state, std::string{row->message}}, no_backslash_escapes);
 }
 
+bool is_stand_in(const Conditions& conditions) {
+  const auto row = conditions.rows.size() == 1 ? row_of(conditions.rows.front()) : std::nullopt;
+  return row && row->level == "Warning" && !row->message.empty() &&
+         make_stand_in.find(row->message) != std::string_view::npos;
+}
+
 }  // namespace wye::session

@@ -36,4 +36,10 @@ std::string signal(const base::Error& error, bool no_backslash_escapes);
 /// The same for what was read back, if it is one; its SQLSTATE is lost: SHOW WARNINGS does not tell it.
 std::string signal(const Conditions& conditions, bool no_backslash_escapes);
 
+/// A warning that stands where several, a note or a long text should be: a routine may take them away, and only its
+/// server knows whether it does. Never shown to a client.
+inline constexpr std::string_view make_stand_in =
+    "SIGNAL SQLSTATE '01000' SET MESSAGE_TEXT='wye: the conditions of the statement before'";
+bool is_stand_in(const Conditions& conditions);
+
 }  // namespace wye::session

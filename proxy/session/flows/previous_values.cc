@@ -173,7 +173,7 @@ void PreviousValues::conditions_are_at(ServerId server, unsigned count) {
   conditions_at_ = server;
   conditions_count_ = count;
   errors_count_ = 0;
-  uncounted_ = false;
+  uncounted_ = stands_in_ = false;
   stored_.reset();
   own_error_.reset();
 }
@@ -271,6 +271,12 @@ bool PreviousValues::numbers_answered(ServerId server, bool primary, const Rows&
 void PreviousValues::conditions_answered(ServerId server, Conditions told) {
   count_lost(server);
   if (conditions_at_ != server) return;
+  const bool stood_in = stands_in();
+  stands_in_ = false;
+  if (stood_in && is_stand_in(told)) {
+    conditions_at_.reset();  // they are stored_, as before
+    return;
+  }
   errors_count_ = static_cast<unsigned>(std::count(told.is_error.begin(), told.is_error.end(), true));
   const auto shown = static_cast<unsigned>(told.rows.size());  // max_error_count of them at most
   if (shown == 0 || (uncounted_ && shown > conditions_count_)) conditions_count_ = shown;  // none: a routine, after all
@@ -283,8 +289,8 @@ void PreviousValues::lost(ServerId server, bool primary) {
   if (found_rows_at_ == server) found_rows_at_.reset();
   if (row_count_at_ == server) row_count_at_.reset();
   if (conditions_at_ == server) {
+    if (!stands_in()) conditions_count_ = 0;
     conditions_at_.reset();
-    conditions_count_ = 0;
   }
   if (primary && !insert_id_) insert_id_ = "0";
 }

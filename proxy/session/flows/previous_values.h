@@ -110,10 +110,17 @@ class PreviousValues {
   }
   /// The statement that left them has run again on another server, or conditions_sql() has.
   void conditions_made(ServerId server) {
+    stands_in_ = false;
     conditions_at_ = server;
     stored_.reset();
     own_error_.reset();
   }
+  /// make_stand_in has run there, in place of stored_conditions(): ask there before anyone is told of them.
+  void stand_in_made(ServerId server) {
+    conditions_at_ = server;
+    stands_in_ = true;
+  }
+  bool stands_in_at(ServerId server) const { return stands_in() && conditions_at_ == server; }
   /// The previous statement's ROW_COUNT is -1, that of the connection to `server` may be another one.
   bool counted_elsewhere(ServerId server) const { return row_count_ == "-1" && row_count_at_ != server; }
   /// Those of the previous statement itself. An error does not tell how many there are beside it: `server` may know.
@@ -134,12 +141,16 @@ class PreviousValues {
   /// LAST_INSERT_ID() where it is known; a connection to the primary with another one is told.
   const std::optional<std::string>& insert_id() const { return insert_id_; }
   /// SHOW WARNINGS and its kind were answered by a connection that is gone: what it said.
-  const std::optional<Conditions>& stored_conditions() const { return stored_; }
+  const std::optional<Conditions>& stored_conditions() const {
+    static const std::optional<Conditions> none;
+    return stands_in() ? none : stored_;
+  }
   const std::optional<ServerId>& last_server() const { return last_; }
 
  private:
   bool ran_several(const Ran& ran, std::string_view text, const sql::Dialect& dialect);
   void conditions_are_at(ServerId server, unsigned count);
+  bool stands_in() const { return stands_in_ && stored_ && conditions_at_; }
 
   std::optional<ServerId> last_;               // where the previous statement ran
   std::optional<ServerId> found_rows_at_;      // absent: found_rows_
@@ -151,6 +162,7 @@ class PreviousValues {
   unsigned conditions_count_ = 0, errors_count_ = 0, last_warnings_ = 0;
   bool uncounted_ = false;  // there may be more than conditions_count_
   bool last_failed_ = false;
+  bool stands_in_ = false;  // stored_ is kept while a warning stands for it at conditions_at_
   std::optional<Conditions> stored_;
   std::optional<base::Error> own_error_;
 };

@@ -43,7 +43,7 @@ def kinds(s, count, text):
     if s.maria:
         return None
     found = [type(argument(s)) for _ in range(count)]
-    return [*found[:-1], s.one(int, float)] if text.endswith(('? + 1', 'id > ?')) else found
+    return [*found[:-1], s.one(int, float)] if text.endswith(('? + 1', 'id > ?', 't1 WHERE a = ?')) else found
 
 
 def arguments(s, count, of):

@@ -41,3 +41,22 @@ TEST_CASE("SET TRANSACTION by value, as the trackers report it") {
     CHECK(next.level().empty());
   }
 }
+
+TEST_CASE("a transaction with a snapshot, as MySQL tells it, until a procedure begins another one") {
+  using wye::sql::classify;
+  NextTransaction next;
+  next.answered("T_R_____", classify("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", {}), true);
+  CHECK(next.begun_or_ended());
+  CHECK(next.has_snapshot());
+  CHECK(next.state() == "T_R_____");
+  next.answered("", classify("CALL reads()", {}), true);
+  CHECK_FALSE(next.begun_or_ended());
+  CHECK(next.has_snapshot());
+  next.answered("T_______", classify("CALL begins()", {}), true);
+  CHECK(next.begun_or_ended());
+  CHECK_FALSE(next.has_snapshot());
+  CHECK(next.state() == "T_______");
+  next.answered("________", classify("COMMIT", {}), false);
+  CHECK(next.begun_or_ended());
+  CHECK(next.state() == "________");
+}

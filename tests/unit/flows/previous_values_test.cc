@@ -219,6 +219,30 @@ TEST_CASE("a routine's error may have others beside it") {
         "SELECT NULLIF(2|0,-1) AS `@@warning_count`, NULLIF(1|0,-1) AS `@@error_count`");
 }
 
+TEST_CASE("MariaDB: a warning stands for conditions that can't be made again, until its server is asked") {
+  protocol::Bytes stand_in;
+  for (const std::string_view text : {"Warning", "1642", "wye: the conditions of the statement before"})
+    protocol::put_lenenc_string(stand_in, text);
+  for (const bool taken_away : {false, true}) {
+    Session s;
+    s.dialect.mariadb = true;
+    s.runs("SELECT f(a) FROM t", primary, {0, false, true, false, 0, 0, 0});
+    s.values.conditions_answered(primary, {{1}, {{1}}, {{1}, {2}}, {true, false}});
+    REQUIRE(s.values.stored_conditions());
+    s.values.stand_in_made(primary);
+    CHECK_FALSE(s.values.stored_conditions());
+    CHECK(s.values.stands_in_at(primary));
+    s.runs("SELECT g()", primary, {0, false, false, true, 0, 0, 0});
+    REQUIRE(s.values.stands_in_at(primary));
+    s.values.conditions_answered(primary, {{1}, {{1}}, taken_away ? std::vector<protocol::Bytes>{} : std::vector{stand_in}, {false}});
+    CHECK_FALSE(s.values.stands_in_at(primary));
+    REQUIRE(s.values.stored_conditions());
+    CHECK(s.values.stored_conditions()->rows.size() == (taken_away ? 0 : 2));
+    CHECK(s.text("SELECT @@warning_count", replica) ==
+          (taken_away ? "SELECT NULLIF(0|0,-1) AS `@@warning_count`" : "SELECT NULLIF(2|0,-1) AS `@@warning_count`"));
+  }
+}
+
 TEST_CASE("MariaDB keeps the conditions over statements without tables") {
   Session s;
   s.dialect.mariadb = true;
