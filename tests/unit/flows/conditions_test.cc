@@ -30,7 +30,8 @@ protocol::Bytes text_row(std::string_view level, std::string_view code, std::str
 }
 
 TEST_CASE("what was read back is shown as it is asked for") {
-  const auto a = text_row("Error", "1146", "a"), b = text_row("Note", "4094", "b"), c = text_row("Warning", "70000", "c");
+  const auto a = text_row("Error", "1146", "a"), b = text_row("Note", "4094", "b"),
+             c = text_row("Warning", "70000", "c");
   const Conditions three{{3}, {}, {a, b, c}, {true, false, false}};
   using Rows = std::vector<protocol::Bytes>;
   CHECK(rows_shown(three, {}, false) == Rows{a, b, c});
