@@ -23,8 +23,8 @@ std::optional<Row> row_of(protocol::ByteView payload) {
   const auto code = in.lenenc_string();
   row.message = in.lenenc_string();
   const char* const end = code.data() + code.size();
-  if (!in.ok() || !in.empty() || code.empty() || std::from_chars(code.data(), end, row.code).ptr != end)
-    return std::nullopt;
+  const auto [parsed, error] = std::from_chars(code.data(), end, row.code);
+  if (!in.ok() || !in.empty() || error != std::errc{} || parsed != end) return std::nullopt;
   return row;
 }
 

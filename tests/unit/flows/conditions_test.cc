@@ -1,8 +1,9 @@
 #include "proxy/session/flows/conditions.h"
 
-#include <catch2/catch_test_macros.hpp>
 #include <string_view>
 #include <vector>
+
+#include "tests/unit/catch.h"
 
 namespace wye::session {
 namespace {

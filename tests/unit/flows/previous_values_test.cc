@@ -234,8 +234,8 @@ TEST_CASE("MariaDB: a warning stands for conditions that can't be made again, un
     CHECK(s.values.stands_in_at(primary));
     s.runs("SELECT g()", primary, {0, false, false, true, 0, 0, 0});
     REQUIRE(s.values.stands_in_at(primary));
-    s.values.conditions_answered(
-        primary, {{1}, {{1}}, taken_away ? std::vector<protocol::Bytes>{} : std::vector{stand_in}, {false}});
+    const std::vector<protocol::Bytes> none, still{stand_in};
+    s.values.conditions_answered(primary, {{1}, {{1}}, taken_away ? none : still, {false}});
     CHECK_FALSE(s.values.stands_in_at(primary));
     REQUIRE(s.values.stored_conditions());
     CHECK(s.values.stored_conditions()->rows.size() == (taken_away ? 0 : 2));
