@@ -1,5 +1,6 @@
 """An application with a pool of sessions, one process of it: writes go out on one session, reads of the same rows on any other. All sessions of the process
 take turns in one loop, each with a statement on its way; what every read had to see is known when it is sent (reads.py checks it)."""
+import collections
 import random
 import select
 import time
@@ -23,7 +24,7 @@ INDEX = {name: i for i, name in enumerate(COUNTERS)}
 class Session(Reads, Writes):
     def __init__(self, process, number):
         self.process, self.number, self.ledger, self.random = process, number, process.ledger, process.random
-        self.wire, self.since, self.statements = None, 0, {}
+        self.wire, self.since, self.statements, self.rests = None, 0, {}, False
         self.path = self.life()
 
     # what it does
@@ -37,8 +38,11 @@ class Session(Reads, Writes):
                         break
                     if self.process.may_write():
                         yield from self.write()
-                    else:
+                    elif self.process.may_read():
                         yield from self.read()
+                    else:
+                        yield from self.rest()
+                        continue
                     if self.random.random() < 0.001:
                         yield from self.renew()
             except OSError as error:
@@ -53,6 +57,12 @@ class Session(Reads, Writes):
                     self.process.forget(self)
                     self.wire.close()
                     self.wire = None
+
+    def rest(self):
+        self.process.resting.append(self)
+        self.rests = True
+        yield
+        self.rests = False
 
     def open(self):
         self.wire = wire.Wire(self.process.port, APP, APP_PASSWORD, DATABASE, timeout=HUNG)
@@ -109,11 +119,12 @@ class Process:
     def __init__(self, options, number, port, ledger, reports, hints):
         self.number, self.port, self.ledger, self.reports, self.hints = number, port, ledger, reports, hints
         self.options, self.random = options, random.Random(f'{options.seed}/{number}')
-        self.per_second = options.commits / options.processes
+        self.per_second, self.reads_per_second = options.commits / options.processes, options.reads_per_second / options.processes
         self.views_from = ledger.rows - options.views
         self.mine = [row for row in range(ledger.rows) if row % options.processes == number]
         self.busy, self._named, self._said = set(), 0, {}
-        self.started = self.next_write = time.monotonic()
+        self.started = self.next_write = self.next_read = time.monotonic()
+        self.resting = collections.deque()  # sessions that wait until something may be done
         self._poll, self._by_fd = select.epoll(), {}
 
     def run(self):
@@ -122,9 +133,11 @@ class Process:
             self.step(session)
         checked = time.monotonic()
         while self._by_fd:
-            for fd, _ in self._poll.poll(0.5):
-                if fd in self._by_fd:
+            for fd, _ in self._poll.poll(min(max(self.next_turn() - time.monotonic(), 0), 0.5) if self.resting else 0.5):
+                if fd in self._by_fd and not self._by_fd[fd].rests:
                     self.step(self._by_fd[fd])
+            while self.resting and (self.ledger.over or time.monotonic() >= self.next_turn()):
+                self.step(self.resting.popleft())
             if time.monotonic() - checked > 5:
                 checked = time.monotonic()
                 self.hung()
@@ -164,6 +177,17 @@ class Process:
             return False
         self.next_write = max(self.next_write + 1 / self.per_second, time.monotonic() - 1)
         return True
+
+    def may_read(self):
+        if not self.reads_per_second:
+            return True
+        if time.monotonic() < self.next_read:
+            return False
+        self.next_read = max(self.next_read + 1 / self.reads_per_second, time.monotonic() - 1)
+        return True
+
+    def next_turn(self):
+        return min(self.next_write, self.next_read)
 
     def free_row(self, views=False):
         """One of this process that no other session writes now; None: all are taken."""

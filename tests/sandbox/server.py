@@ -41,6 +41,17 @@ def tail(path, lines=12):
         return '(no log)'
 
 
+def stopped(pid):
+    """Have all its threads stopped? Each does so when it gets to run."""
+    states = []
+    for task in Path(f'/proc/{pid}/task').glob('*/stat'):
+        try:
+            states.append(task.read_text().rpartition(')')[2].split()[0])
+        except OSError:
+            pass  # it has ended
+    return all(state in 'TZX' for state in states)
+
+
 class Process:
     """A child that outlives its parent: found again by the file that it was recorded in."""
 
@@ -76,6 +87,14 @@ class Process:
             return False
         os.kill(pid, number)
         return True
+
+    def freeze(self):
+        """SIGSTOP; nothing of it runs when this returns."""
+        if self.send(signal.SIGSTOP):
+            wait_until(lambda: stopped(self.pid), 10, 'SIGSTOP does not stop it', 0.001)
+
+    def thaw(self):
+        self.send(signal.SIGCONT)
 
     def end(self, number=signal.SIGTERM, seconds=30):
         """Sends the signal and waits for the end; SIGKILL when it takes longer. True if it ended by itself."""
@@ -178,10 +197,10 @@ class Server:
 
     def freeze(self):
         """SIGSTOP: connections stay open and nothing answers."""
-        self.process.send(signal.SIGSTOP)
+        self.process.freeze()
 
     def thaw(self):
-        self.process.send(signal.SIGCONT)
+        self.process.thaw()
 
     def remove(self, keep_logs=False):
         self.kill()
