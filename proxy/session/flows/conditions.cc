@@ -112,8 +112,7 @@ std::string signal(const Conditions& conditions, bool no_backslash_escapes) {
 
 bool is_stand_in(const Conditions& conditions) {
   const auto row = conditions.rows.size() == 1 ? row_of(conditions.rows.front()) : std::nullopt;
-  return row && row->level == "Warning" && !row->message.empty() &&
-         make_stand_in.find(row->message) != std::string_view::npos;
+  return row && row->level == "Warning" && make_stand_in.ends_with("='" + std::string{row->message} + "'");
 }
 
 }  // namespace wye::session

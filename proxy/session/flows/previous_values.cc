@@ -290,6 +290,7 @@ void PreviousValues::lost(ServerId server, bool primary) {
   if (row_count_at_ == server) row_count_at_.reset();
   if (conditions_at_ == server) {
     if (!stands_in()) conditions_count_ = 0;
+    stands_in_ = false;
     conditions_at_.reset();
   }
   if (primary && !insert_id_) insert_id_ = "0";
